@@ -1,0 +1,255 @@
+"""Image files: opened within limits, photos and regions read from them, pictures written with their request inside."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps
+from PIL.PngImagePlugin import PngInfo
+
+from engine.types import LabelMap, Photo, Region, UserError
+
+Source: TypeAlias = str | Path | bytes  # a file's path, or what is in it
+Target: TypeAlias = str | Path | BinaryIO
+
+MAX_FILE_BYTES = 64 * 2**20
+MAX_PIXELS = 64_000_000  # below the 89 million at which Pillow itself warns
+MAX_SIDE = 16_384
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")  # of Pillow's readers, those that artists need
+REQUEST_KEY = "spadework"  # the PNG text chunk that holds what made a picture
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A decoded image, still in its own mode. `name` is what errors call it, `data` the file's bytes."""
+
+    name: str
+    data: bytes
+    image: Image.Image
+
+
+# --- Opening ---
+
+
+def open_image(source: Source) -> ImageFile:
+    """Read and decode one still image within MAX_FILE_BYTES, MAX_PIXELS and MAX_SIDE.
+
+    The size is judged by the header, before anything is decoded. Raises UserError for whatever is not such an image.
+    """
+    name, data = _bytes_of(source)
+    with errors_named(name):
+        image = _open_header(name, data)
+        if image.format != "MPO" and getattr(image, "is_animated", False):  # MPO: a JPEG with previews behind it
+            raise UserError(f"{name} holds {image.n_frames} frames. Save the one you want as a PNG.")
+        image.load()
+    return ImageFile(name, data, image)
+
+
+def _open_header(name: str, data: bytes) -> Image.Image:
+    """The image with its header read. Raises UserError beyond MAX_PIXELS or MAX_SIDE."""
+    remedy = "Save it smaller"
+    try:
+        image = Image.open(BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        pixels = int(re.search(r"\d+", str(error)).group())
+        raise UserError(f"{name} has {pixels:,} pixels, more than {MAX_PIXELS:,}. {remedy}.") from error
+    if image.width * image.height > MAX_PIXELS:
+        raise UserError(f"{name} is {image.width} × {image.height} pixels, more than {MAX_PIXELS:,} in all. {remedy}.")
+    if max(image.size) > MAX_SIDE:
+        raise UserError(f"{name} is {image.width} × {image.height}, more than {MAX_SIDE:,} on a side. {remedy}.")
+    return image
+
+
+@contextlib.contextmanager
+def errors_named(name: str) -> Iterator[None]:
+    """Turns whatever the image libraries raise on a faulty file into a UserError that names the file."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # broken files raise OSError, ValueError, SyntaxError, struct.error, KeyError and more
+        raise UserError(
+            f"{name} can't be read as an image: it is damaged, cut short or of another format. "
+            f"Save it again as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}."
+        ) from error
+
+
+def _bytes_of(source: Source) -> tuple[str, bytes]:
+    """What errors call the file, and its bytes. Raises UserError where it can't be had or is too large or empty."""
+    if isinstance(source, bytes):
+        name, data = "The image", source
+        _check_length(name, len(data))
+        return name, data
+    path = Path(source)
+    name = path.name or str(path)
+    try:
+        if path.is_dir():
+            raise UserError(f"{name} is a folder. Choose an image file in it.")
+        if path.exists() and not path.is_file():
+            raise UserError(f"{name} is not a plain file. Choose an image file.")
+        _check_length(name, path.stat().st_size)
+        return name, path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{name} can't be opened: {error.strerror}. Check the path.") from error
+    except ValueError as error:  # a null character in the path
+        raise UserError(f"{name!r} is not a path. Choose an image file.") from error
+
+
+def _check_length(name: str, length: int) -> None:
+    if length == 0:
+        raise UserError(f"{name} is empty (0 bytes). Save it again.")
+    if length > MAX_FILE_BYTES:
+        raise UserError(
+            f"{name} is {length / 2**20:.1f} MiB, more than {MAX_FILE_BYTES // 2**20} MiB. "
+            "Save it smaller, or compressed."
+        )
+
+
+def alpha_of(image: Image.Image) -> NDArray[np.uint8] | None:
+    """(H, W) opacity, 255 = opaque; None where the image has none."""
+    keyed = "transparency" in image.info and image.mode in ("1", "L", "P", "RGB")  # one value or colour counts as clear
+    if "A" not in image.getbands() and not keyed:
+        return None
+    if image.mode not in ("LA", "RGBA"):
+        image = image.convert("RGBA")
+    return np.asarray(image.getchannel("A"))
+
+
+# --- Photos and regions ---
+
+
+def read_photo(source: Source) -> Photo:
+    """The picture as it is meant to be seen, uint8 sRGB (H, W, 3).
+
+    Turned upright (EXIF), converted from its colour profile, CMYK and 16 bits, laid on white where it is transparent.
+    Raises UserError.
+    """
+    file = open_image(source)
+    with errors_named(file.name):
+        image = _upright(_eight_bit(file))
+        alpha = alpha_of(image)
+        colour = _to_srgb(image)
+        if alpha is not None:
+            white = Image.new("RGB", colour.size, "white")
+            colour = Image.composite(colour, white, Image.fromarray(alpha))
+        return np.array(colour)
+
+
+def read_region(source: Source) -> Region:
+    """A mask, bool (H, W): True where it is white, or opaque if it has an opacity that varies. Raises UserError."""
+    file = open_image(source)
+    with errors_named(file.name):
+        image = _upright(_eight_bit(file))
+        alpha = alpha_of(image)
+        if alpha is not None and alpha.min() != alpha.max():
+            return alpha >= 128
+        return np.asarray(image.convert("RGB").convert("L")) >= 128
+
+
+def _eight_bit(file: ImageFile) -> Image.Image:
+    """16-bit grey in 8 bits, everything else as it is. Raises UserError for 32 bits, whose range no one knows."""
+    image = file.image
+    if image.mode.startswith("I;16"):
+        scaled = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        scaled.info = {key: value for key, value in image.info.items() if key != "transparency"}
+        return scaled
+    if image.mode in ("I", "F"):
+        raise UserError(f"{file.name} has 32 bits a channel, more than 16. Save it with 8 or 16.")
+    return image
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # broken EXIF says nothing of the picture, which may well be whole
+        return image
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    """The colours in sRGB, opacity left out. A profile that is broken or of another mode counts as none."""
+    plain = {"LA": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
+    colour = image if image.mode == plain else image.convert(plain)
+    if profile := image.info.get("icc_profile"):
+        with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            given = ImageCms.ImageCmsProfile(BytesIO(profile))
+            return ImageCms.profileToProfile(colour, given, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    return colour.convert("RGB")
+
+
+# --- Resizing ---
+
+
+def resize_labels(labels: LabelMap, height: int, width: int) -> LabelMap:
+    """(H, W) -> (height, width): each pixel takes the class under its centre. Raises UserError."""
+    _check_size(height, width)
+    return cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def resize_photo(photo: Photo, height: int, width: int) -> Photo:
+    """(H, W, 3) -> (height, width, 3): averaged where it shrinks, Lanczos where it grows. Raises UserError."""
+    _check_size(height, width)
+    if height <= photo.shape[0] and width <= photo.shape[1]:
+        return cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
+    return np.array(Image.fromarray(photo).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def _check_size(height: int, width: int) -> None:
+    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS):
+        raise UserError(
+            f"{width} × {height} pixels is outside 1 to {MAX_SIDE:,} a side and {MAX_PIXELS:,} in all. "
+            "Choose another size."
+        )
+
+
+# --- Writing ---
+
+
+def save_png(target: Target, photo: Photo, request: dict[str, Any]) -> None:
+    """Write photo (H, W, 3) as a PNG that carries `request`, for `read_request` to give back. Raises UserError."""
+    write_png(target, Image.fromarray(photo), {REQUEST_KEY: json.dumps(request)})
+
+
+def read_request(source: Source) -> dict[str, Any] | None:
+    """What made the picture, from the PNG that `save_png` wrote; None if nothing is said of it. Raises UserError."""
+    try:
+        request = json.loads(open_image(source).image.info.get(REQUEST_KEY, ""))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return request if isinstance(request, dict) else None
+
+
+def write_png(target: Target, image: Image.Image, texts: dict[str, str]) -> None:
+    """Write a PNG with text chunks; a path gets the whole file or stays as it was. Raises UserError."""
+    info = PngInfo()
+    for key, text in texts.items():
+        info.add_text(key, text)
+    if not isinstance(target, str | Path):
+        image.save(target, "PNG", pnginfo=info)
+        return
+    path = Path(target)
+    if path.suffix.lower() != ".png":
+        raise UserError(f"{path.name} would be a PNG under another name. Choose one that ends in .png.")
+    unfinished = path.with_name(f".{path.stem[:40]}-{uuid.uuid4().hex}.tmp")  # beside it: a rename is atomic there
+    try:
+        with unfinished.open("xb") as file:
+            image.save(file, "PNG", pnginfo=info)
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise UserError(
+            f"{path} can't be written: {error.strerror or error}. Choose a folder you can write to."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()

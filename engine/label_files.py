@@ -1,0 +1,347 @@
+"""Label map files: dataset PNGs, colour-coded images and our own maps. Class indices are the document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from skimage.color import rgb2lab
+
+from engine.images import ImageFile, Source, Target, alpha_of, errors_named, open_image, write_png
+from engine.palette import Palette, load_palette, palette_names
+from engine.types import LabelMap, Photo, UserError
+
+PALETTE_KEY = "spadework:palette"  # the PNG text chunk that names the palette of a map of ours
+CHUNK = 65_536  # colours compared with a palette at a time
+UNLIKELY = 5.5  # mean distance in CIE Lab from a palette's colours: JPEG maps stay below 4.5, photos are above 6.5
+
+
+@dataclass(frozen=True)
+class LabelRead:
+    """A label map as it was read, and how sure that is.
+
+    labels: (H, W) uint8, class indices. how: "dataset values", "train ids", "display colours" or "standard colours".
+    exact: no pixel was guessed. snapped: pixels whose colour was not the palette's and went to the nearest one.
+    ambiguous: for every colour that several classes share, their names and its pixels; unlabelled was taken if it is
+    one of them, else the first. message: all this in plain words.
+    """
+
+    labels: LabelMap
+    how: str
+    exact: bool
+    snapped: int
+    ambiguous: tuple[tuple[tuple[str, ...], int], ...]
+    message: str
+
+
+def read_label_map(source: Source, palette: Palette) -> LabelRead:
+    """Read a label map made for `palette`, be it painted here, the dataset's own file or colour-coded.
+
+    - Grey (1 to 16 bits): the dataset's file values. In 16 bits one from 1000 is an instance: class × 1000 + number.
+      Train ids (Cityscapes) are known by their 255 beside nothing above 18.
+    - Indexed colour: see `_indices_are_values`.
+    - RGB: display or standard colours, whichever fits better; other colours go to the nearest one in CIE Lab. Grey
+      pixels alone, whose values are all classes and whose colours are not all the palette's, are file values.
+    - Less than half opaque: unlabelled.
+
+    Raises UserError for a value outside the palette, a map painted here with another palette, and what isn't an image.
+    """
+    file = open_image(source)
+    painted = _palette_of(file)
+    if painted not in (None, palette.name):
+        raise UserError(
+            f"{file.name} was painted with {_title(painted)}, not with {palette.title}. Open it with {_title(painted)}."
+        )
+    with errors_named(file.name):
+        alpha = alpha_of(file.image)
+        if alpha is None:
+            return _read(file, np.ones(file.image.size[::-1], bool), palette)
+        return _with_alpha(_read(file, alpha >= 128, palette), alpha, palette)
+
+
+def palette_named_in(source: Source) -> str | None:
+    """The name of the palette that a map was painted with, if it was saved by `save_label_map`. Raises UserError."""
+    return _palette_of(open_image(source))
+
+
+def read_instances(source: Source) -> NDArray[np.int32]:
+    """A dataset's instance map, int32 (H, W): 8- or 16-bit grey, or the indices of indexed colour. Raises UserError."""
+    file = open_image(source)
+    values = _values(file)
+    if values is None:
+        raise UserError(f"{file.name} is in colour ({file.image.mode}). Give the grey PNG with the instance numbers.")
+    return values.astype(np.int32)
+
+
+def save_label_map(target: Target, labels: LabelMap, palette: Palette) -> None:
+    """Write labels (H, W) as an 8-bit PNG: its indices the dataset's file values, its colours our display colours.
+
+    `read_label_map` gives the same labels back, and other programs see the colours. Raises UserError.
+    """
+    image = Image.fromarray(palette.labels_to_file(labels))
+    table = np.zeros((256, 3), np.uint8)
+    table[palette.file_values] = palette.colours
+    image.putpalette(table.tobytes())
+    write_png(target, image, {PALETTE_KEY: palette.name})
+
+
+def colour_map(labels: LabelMap, palette: Palette) -> Photo:
+    """labels (H, W) -> their display colours, uint8 RGB (H, W, 3). Raises UserError for a label outside the palette."""
+    palette.check(labels)
+    return palette.colours[labels]
+
+
+def _read(file: ImageFile, opaque: NDArray[np.bool_], palette: Palette) -> LabelRead:
+    """The map where it is `opaque` (H, W), unlabelled elsewhere. What is hidden doesn't count in any decision."""
+    if not opaque.any():
+        raise UserError(f"{file.name} is transparent everywhere. Paint it in opaque colours.")
+    labels = np.full(opaque.shape, palette.unlabelled, np.uint8)
+    read = _read_pixels(file, opaque, palette)
+    labels[opaque] = read.labels
+    return replace(read, labels=labels)
+
+
+def _read_pixels(file: ImageFile, opaque: NDArray[np.bool_], palette: Palette) -> LabelRead:
+    """As `_read`, but `labels` (n,) holds the opaque pixels alone."""
+    lossy = file.image.format in ("JPEG", "MPO")
+    values = _values(file)
+    if values is not None:
+        if lossy:
+            raise UserError(f"{file.name} is a grey JPEG, whose compression changes class values. Save it as a PNG.")
+        values = values[opaque]
+        if file.image.mode != "P":
+            return _from_train_ids(values, palette) or _from_values(values, palette, file.name)
+        if _indices_are_values(file.image, values, palette):
+            return _from_values(values, palette, file.name)
+    pixels = np.asarray(file.image.convert("RGB"))[opaque]
+    if not lossy and _is_grey_of_values(pixels, palette):
+        return _from_values(pixels[:, 0], palette, file.name)
+    return _from_colours(pixels, palette)
+
+
+def _with_alpha(read: LabelRead, alpha: NDArray[np.uint8], palette: Palette) -> LabelRead:
+    """`read` saying what its opacity (H, W) has done to it."""
+    clear = int((alpha < 128).sum())
+    half = int(((alpha > 0) & (alpha < 255)).sum())
+    message = read.message
+    if clear:
+        message += f" {clear:,} transparent pixels became {palette.classes[palette.unlabelled].name}."
+    if half:
+        message += f" {half:,} pixels were half transparent: paint with a hard, opaque brush."
+    return replace(read, exact=read.exact and not half, message=message)
+
+
+def _palette_of(file: ImageFile) -> str | None:
+    name = file.image.info.get(PALETTE_KEY)
+    return str(name)[:100] if name else None
+
+
+def _title(palette_name: str) -> str:
+    return load_palette(palette_name).title if palette_name in palette_names() else f"the palette “{palette_name}”"
+
+
+# --- By value ---
+
+
+def _values(file: ImageFile) -> NDArray | None:
+    """(H, W) the numbers in a grey or indexed file, None for colour. Raises UserError for numbers that aren't whole."""
+    image = file.image
+    if image.mode == "F":
+        raise UserError(f"{file.name} holds decimal numbers (32-bit float). Save it as an 8- or 16-bit PNG.")
+    if image.mode == "LA":
+        return np.asarray(image.getchannel("L"))
+    if image.mode not in ("1", "L", "P", "I") and not image.mode.startswith("I;16"):
+        return None
+    values = np.asarray(image).astype(np.uint8 if image.mode in ("1", "L", "P") else np.int32)
+    bits = file.data[24] if image.format == "PNG" else 8  # IHDR's bit depth
+    if image.mode == "L" and bits in (2, 4):
+        return values // (255 // (2**bits - 1))  # Pillow spreads few bits over 0 to 255; a label map means the numbers
+    return values
+
+
+def _from_values(values: NDArray, palette: Palette, name: str) -> LabelRead:
+    """Raises UserError where a value is no class of the palette."""
+    classes = _without_instances(values, palette)
+    if not _fits(classes, palette):
+        raise UserError(_outside(values, palette, name))
+    labels = palette.indices_by_file_value()[classes].astype(np.uint8)
+    return LabelRead(labels, "dataset values", True, 0, (), f"Read the class values of {palette.title} as they are.")
+
+
+def _from_train_ids(values: NDArray, palette: Palette) -> LabelRead | None:
+    """The map if its values are train ids: 255 is theirs, and doesn't occur beside such small class values."""
+    ids = {each.train_id: each.index for each in palette.classes if each.train_id not in (None, -1, 255)}
+    inside = values[values != 255]
+    if not ids or values.dtype != np.uint8 or not 0 < inside.size < values.size or inside.max() > max(ids):
+        return None
+    table = np.full(256, palette.unlabelled, np.uint8)
+    table[list(ids)] = list(ids.values())
+    message = f"Read as the train ids of {palette.title} (0 to {max(ids)}), not its class values."
+    return LabelRead(table[values], "train ids", True, 0, (), message)
+
+
+def _without_instances(values: NDArray, palette: Palette) -> NDArray:
+    """class × 1000 + number -> class, where the palette has instances."""
+    if values.max() < 1000 or not any(each.has_instances for each in palette.classes):
+        return values
+    return np.where(values >= 1000, values // 1000, values)
+
+
+def _fits(values: NDArray, palette: Palette) -> bool:
+    """Is every value a class of the palette?"""
+    if values.min() < 0 or values.max() > 255:
+        return False
+    seen = np.bincount(values, minlength=256) > 0
+    return bool((palette.indices_by_file_value()[seen] >= 0).all())
+
+
+def _outside(values: NDArray, palette: Palette, name: str) -> str:
+    """The error for values that are no class of the palette: which, how many pixels, the bound, what may help."""
+    found, counts = np.unique(values, return_counts=True)
+    wrong = ~np.isin(_without_instances(found, palette), palette.file_values)
+    listed = ", ".join(str(value) for value in found[wrong][:5]) + (" …" if wrong.sum() > 5 else "")
+    others = [load_palette(other) for other in palette_names() if other != palette.name]
+    fitting = [other.title for other in others if _fits(_without_instances(values, other), other)]
+    remedy = f"It fits {fitting[0]}: open it with that palette" if len(fitting) == 1 else "Open it with its own palette"
+    return (
+        f"{name} holds {'values' if wrong.sum() > 1 else 'the value'} {listed} ({counts[wrong].sum():,} pixels), "
+        f"outside {palette.title} ({_ranges(palette.file_values)}). {remedy}."
+    )
+
+
+def _ranges(values: NDArray[np.uint8]) -> str:
+    """[0, 1, 2, 255] -> "0 to 2 and 255"."""
+    ordered = np.unique(values).astype(int)
+    runs = np.split(ordered, np.flatnonzero(np.diff(ordered) > 1) + 1)
+    return " and ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
+
+
+# --- Value or colour? ---
+
+
+def _indices_are_values(image: Image.Image, indices: NDArray[np.uint8], palette: Palette) -> bool:
+    """Are the indices of indexed colour (those of the opaque pixels) class values, rather than the colours classes?
+
+    They are not where one of them is no class, nor where more pixels have a colour that belongs to another class than
+    have one that belongs to none: painting programs number colours as they please, and datasets that number classes
+    mostly colour them otherwise. A grey ramp (index i in the grey i) says nothing.
+    """
+    if not _fits(indices, palette):
+        return False
+    counts = np.bincount(indices, minlength=256)
+    used = np.flatnonzero(counts)
+    colours, counts = _colour_table(image)[used], counts[used]
+    if (colours == used[:, None]).all():
+        return True
+    tables = (palette.colours, palette.standard_colours)
+    table = max(tables, key=lambda each: counts[_exact(colours, each) >= 0].sum())
+    known = _exact(colours, table) >= 0
+    agrees = (table[palette.indices_by_file_value()[used]] == colours).all(1)
+    return counts[known & ~agrees].sum() <= counts[~known].sum()
+
+
+def _colour_table(image: Image.Image) -> NDArray[np.uint8]:
+    """(256, 3): the colours of an indexed image; black where its table is shorter."""
+    table = np.zeros((256, 3), np.uint8)
+    given = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)[:256]
+    table[: len(given)] = given
+    return table
+
+
+def _is_grey_of_values(pixels: NDArray[np.uint8], palette: Palette) -> bool:
+    """Are RGB pixels (n, 3) grey, all of them class values, and not all of them the palette's own greys?"""
+    grey = pixels[:, 0]
+    if not ((pixels[:, 1] == grey).all() and (pixels[:, 2] == grey).all() and _fits(grey, palette)):
+        return False
+    seen = np.flatnonzero(np.bincount(grey))[:, None].repeat(3, axis=1)
+    return not any((_exact(seen, table) >= 0).all() for table in (palette.colours, palette.standard_colours))
+
+
+# --- By colour ---
+
+
+def _from_colours(pixels: NDArray[np.uint8], palette: Palette) -> LabelRead:
+    """pixels (n, 3) -> the nearest classes by display or by standard colour, whichever is nearer in all."""
+    codes = _codes(pixels)
+    place = np.zeros(2**24, np.int32)  # colour code -> position among the colours that occur
+    place[codes] = 1
+    seen = np.flatnonzero(place).astype(np.int32)
+    place[seen] = np.arange(len(seen), dtype=np.int32)
+    positions = place[codes]
+    counts = np.bincount(positions, minlength=len(seen))
+    colours = np.stack([seen >> 16, seen >> 8 & 255, seen & 255], 1).astype(np.uint8)
+    tables = {"display colours": palette.colours, "standard colours": palette.standard_colours}
+    nearest = {how: _nearest(colours, table) for how, table in tables.items()}
+    how = min(tables, key=lambda each: (nearest[each][1] * counts).sum())
+    indices, distance = nearest[how]
+    chosen, sharing = _one_of_each(indices, tables[how], counts, palette)
+    snapped = int(counts[distance > 0].sum())
+    return LabelRead(
+        labels=chosen[positions],
+        how=how,
+        exact=not snapped and not sharing,
+        snapped=snapped,
+        ambiguous=sharing,
+        message=_colour_message(how, snapped, (distance * counts).sum() / codes.size, sharing, palette),
+    )
+
+
+def _codes(colours: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """(..., 3) -> (...): red, green and blue in one number."""
+    wide = colours.astype(np.int32)
+    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
+
+
+def _exact(colours: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """(n, 3) colours, (size, 3) table -> (n,): the first index with that very colour, -1 if there is none."""
+    codes, first = np.unique(_codes(table), return_index=True)
+    wanted = _codes(colours)
+    at = np.searchsorted(codes, wanted).clip(max=len(codes) - 1)
+    return np.where(codes[at] == wanted, first[at], -1)
+
+
+def _nearest(colours: NDArray[np.uint8], table: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """(n, 3) colours, (size, 3) table -> (n,) nearest index and (n,) distance in CIE Lab (1976), 0 if exact."""
+    indices = _exact(colours, table)
+    distance = np.zeros(len(colours), np.float32)
+    lab = _lab(table)
+    other = np.flatnonzero(indices < 0)
+    for start in range(0, len(other), CHUNK):
+        part = other[start : start + CHUNK]
+        given = _lab(colours[part])
+        squared = (given**2).sum(1)[:, None] - 2 * given @ lab.T + (lab**2).sum(1)
+        indices[part] = squared.argmin(1)
+        distance[part] = np.sqrt(squared.min(1).clip(min=1e-6))
+    return indices, distance
+
+
+def _lab(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return rgb2lab((colours / 255.0).astype(np.float32))
+
+
+def _one_of_each(
+    indices: NDArray[np.intp], table: NDArray[np.uint8], counts: NDArray[np.intp], palette: Palette
+) -> tuple[LabelMap, tuple[tuple[tuple[str, ...], int], ...]]:
+    """Where classes share a colour: unlabelled if it is one of them, else the first; and who shared how many pixels."""
+    chosen = indices.astype(np.uint8)
+    sharing = []
+    for index in np.unique(indices):
+        same = np.flatnonzero((table == table[index]).all(1))
+        if len(same) > 1:
+            chosen[indices == index] = palette.unlabelled if palette.unlabelled in same else same[0]
+            names = tuple(palette.classes[each].name for each in same)
+            sharing.append((names, int(counts[indices == index].sum())))
+    return chosen, tuple(sharing)
+
+
+def _colour_message(how: str, snapped: int, distance: float, sharing: tuple, palette: Palette) -> str:
+    message = f"Read by the {how} of {palette.title}."
+    if snapped:
+        message += f" {snapped:,} pixels had other colours and took the nearest."
+    if distance > UNLIKELY:
+        message += f" They are far from it: check that this is a label map of {palette.title} and not a photo."
+    for names, count in sharing:
+        message += f" {count:,} pixels could be {', '.join(names[:-1])} or {names[-1]}, which share a colour."
+    return message

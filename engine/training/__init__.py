@@ -1,0 +1,1 @@
+"""Training on a folder of photos and label maps: data, loss, loop, validation, export."""

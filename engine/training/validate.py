@@ -1,0 +1,71 @@
+"""What a network has learnt of the map: its error on eps with the right map, with a wrong one, and with none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.condition import condition_from, instance_edges, null_condition
+from engine.denoiser import NetworkDenoiser, SharedEncoder
+from engine.model.spade import Condition
+from engine.model.unet import UNet
+from engine.schedule import alpha_bars
+from engine.training.data import Pair, as_batch, centre
+from engine.training.recipe import Recipe
+from engine.trajectory import levels
+
+SHARES = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)  # of the schedule's length: where the errors are taken
+MOST = 101
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Mean squared error of eps over the validation pairs at fixed noise and timesteps."""
+
+    right: float
+    wrong: float
+    null: float
+
+    def __str__(self) -> str:
+        return f"right map {self.right:.4f}, wrong map {self.wrong:.4f}, no map {self.null:.4f}"
+
+
+def validation_errors(network: UNet, pairs: list[Pair], recipe: Recipe) -> Errors:
+    """Compares on the same noised photos; the wrong map is the next photo's."""
+    pairs = pairs[:MOST]
+    size = recipe.network.image_size
+    whole = as_batch([centre(pair, size) for pair in pairs], torch.zeros(len(pairs), dtype=torch.bool))
+    wrong = whole.labels.roll(1, dims=0)
+    noise = torch.randn(whole.photos.shape, generator=torch.Generator().manual_seed(0))
+    device = next(network.parameters()).device
+    sums = np.zeros(3)
+    with torch.inference_mode():
+        for start in range(0, len(pairs), BATCH):
+            part = slice(start, start + BATCH)
+            photos = whole.photos[part].to(device)
+            conditions = [_condition(maps[part].to(device), recipe) for maps in (whole.labels, wrong)]
+            conditions.append(null_condition(len(photos), size, size, device))
+            sums += _errors(network, recipe, photos, noise[part].to(device), conditions)
+    return Errors(*(sums / (len(pairs) * len(SHARES))))
+
+
+def _condition(labels: Tensor, recipe: Recipe) -> Condition:
+    edges = instance_edges(labels) if recipe.network.instance_edges else None
+    return condition_from(labels, recipe.network.num_classes, edges)
+
+
+def _errors(network: UNet, recipe: Recipe, photos: Tensor, noise: Tensor, conditions: list[Condition]) -> np.ndarray:
+    """Errors summed over the pictures and levels, one a condition."""
+    encoder = SharedEncoder(network)
+    denoisers = [NetworkDenoiser(encoder, network.modulate(condition)) for condition in conditions]
+    timesteps = [int(share * recipe.diffusion_steps) for share in SHARES]
+    sums = np.zeros(len(conditions))
+    for level in levels(alpha_bars(recipe.schedule, recipe.diffusion_steps), timesteps)[:-1]:
+        x = level.alpha * photos + level.sigma * noise
+        for i, denoise in enumerate(denoisers):
+            sums[i] += (denoise(x, level).eps - noise).square().flatten(1).mean(1).sum().item()
+    return sums

@@ -1,0 +1,107 @@
+import pytest
+import torch
+from models import TINY, tiny_network
+from torch.nn import functional
+
+from engine.condition import condition_from, instance_edges, null_condition
+from engine.model.blocks import timestep_embedding
+from engine.model.config import PUBLISHED_MULTIPLIERS, NetworkConfig
+from engine.model.spade import Condition
+from engine.model.unet import UNet
+from engine.types import UserError
+
+
+@pytest.fixture
+def labels() -> torch.Tensor:
+    return torch.randint(13, (2, 16, 24), generator=torch.Generator().manual_seed(0))
+
+
+def inputs(height: int = 16, width: int = 24) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(2, 3, height, width, generator=generator), torch.tensor([3, 700])
+
+
+def test_the_published_network_has_660_6_million_parameters():
+    with torch.device("meta"):
+        network = UNet(NetworkConfig(image_size=256, num_classes=151))
+    assert round(sum(p.numel() for p in network.parameters()) / 1e6, 1) == 660.6
+    assert network.config.channel_mult == PUBLISHED_MULTIPLIERS[256]
+
+
+def test_only_the_classes_that_occur_equals_all_channels(labels):
+    network, (x, t) = tiny_network(), inputs()
+    dense = Condition(functional.one_hot(labels, 13).permute(0, 3, 1, 2).float())
+    few = condition_from(labels.clamp(max=4), 13)
+    assert few.maps.shape[1] == 5
+    torch.testing.assert_close(network(x, t, condition_from(labels, 13)), network(x, t, dense), atol=1e-5, rtol=0)
+    clamped = Condition(functional.one_hot(labels.clamp(max=4), 13).permute(0, 3, 1, 2).float())
+    torch.testing.assert_close(network(x, t, few), network(x, t, clamped), atol=1e-5, rtol=0)
+
+
+def test_null_is_zeros_over_every_channel():
+    network, (x, t) = tiny_network(), inputs()
+    zeros = Condition(torch.zeros(2, 13, 16, 24))
+    torch.testing.assert_close(network(x, t, null_condition(2, 16, 24)), network(x, t, zeros), atol=1e-6, rtol=0)
+
+
+def test_the_parts_make_the_whole(labels):
+    network, (x, t) = tiny_network(), inputs()
+    condition = condition_from(labels, 13)
+    modulations = network.modulate(condition)
+    assert len(modulations) == len(network.spades)
+    parts = network.decode(network.encode(x, t), modulations)
+    torch.testing.assert_close(parts, network(x, t, condition), atol=0, rtol=0)
+
+
+def test_one_map_serves_a_batch(labels):
+    network, (x, t) = tiny_network(), inputs()
+    one = network.modulate(condition_from(labels[:1], 13))
+    both = network.modulate(condition_from(labels[:1].expand(2, -1, -1), 13))
+    features = network.encode(x, t)
+    torch.testing.assert_close(network.decode(features, one), network.decode(features, both), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("patch", [1, 2, 4])
+def test_folding_pixels_keeps_the_picture_size(labels, patch):
+    network, (x, t) = tiny_network(patch=patch), inputs()
+    output = network(x, t, condition_from(labels, 13))
+    assert output.shape == (2, 6, 16, 24)
+    assert network.config.stride == 2 * patch
+
+
+def test_edges_are_one_more_channel(labels):
+    network, (x, t) = tiny_network(instance_edges=True), inputs()
+    edges = instance_edges(labels)
+    with_edges = network(x, t, condition_from(labels, 13, edges))
+    without = network(x, t, condition_from(labels, 13, torch.zeros_like(edges)))
+    assert (with_edges - without).abs().max() > 1e-3
+
+
+def test_instance_edges_by_hand():
+    instances = torch.tensor([[[1, 1, 2], [1, 1, 2], [1, 1, 1]]])
+    assert instance_edges(instances).int().tolist() == [[[0, 1, 1], [0, 1, 1], [0, 0, 1]]]
+
+
+def test_timestep_embedding_starts_with_cosines():
+    embedding = timestep_embedding(torch.tensor([0, 1]), 8)
+    torch.testing.assert_close(embedding[0], torch.tensor([1.0] * 4 + [0.0] * 4))
+    assert embedding[1, 0].item() == pytest.approx(0.5403, abs=1e-4)
+    assert embedding[1, 7].item() == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_a_configuration_survives_storage():
+    assert NetworkConfig.from_dict(TINY.to_dict()) == TINY
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"prediction": "noise"}, "noise"),
+        ({"prediction": "v"}, "learn_sigma"),
+        ({"model_channels": 40}, "32"),
+        ({"colour": 1}, "colour"),
+    ],
+)
+def test_a_wrong_configuration_is_named(changes, text):
+    with pytest.raises(UserError, match=text):
+        NetworkConfig.from_dict({**TINY.to_dict(), **changes})
