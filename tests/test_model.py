@@ -99,6 +99,7 @@ def test_a_configuration_survives_storage():
         ({"prediction": "noise"}, "noise"),
         ({"prediction": "v"}, "learn_sigma"),
         ({"model_channels": 40}, "32"),
+        ({"num_head_channels": 64}, "one attention head of 64"),
         ({"colour": 1}, "colour"),
     ],
 )

@@ -53,6 +53,11 @@ class NetworkConfig:
         for width in {int(m * self.model_channels) for m in self.channel_mult}:
             if width % 32:
                 raise UserError(f"A level of {width} channels does not divide into 32 groups. Use multiples of 32.")
+            if self.num_head_channels > width:
+                raise UserError(
+                    f"A level of {width} channels is narrower than one attention head of {self.num_head_channels}. "
+                    "Use more channels, or set num_head_channels lower."
+                )
 
     @property
     def condition_channels(self) -> int:

@@ -1,0 +1,215 @@
+"""The command line: its commands, their options, and what each may be. Standard library only, so help is instant."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+DEFAULT_PORT = 7860
+PASSWORD_VARIABLE = "SPADEWORK_PASSWORD"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with an argument in one line, and ends with status 2."""
+
+    def error(self, message: str) -> None:
+        self.exit(2, f"{self.prog}: {message}. See {self.prog} --help\n")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """What `argv` asks for: `.command`, `.no_venv` and that command's options. `app` is meant where none is named.
+
+    Wrong arguments end the program with one line on standard error and status 2.
+    """
+    parser = build_parser()
+    args, rest = parser.parse_known_args(with_command(argv))
+    if args.command == "test":
+        args.pytest = rest
+    elif rest:
+        parser.error(f"{args.command} does not know {' '.join(rest)}")
+    if args.command == "app":
+        check_address(args, parser)
+    return args
+
+
+def with_command(argv: Sequence[str]) -> list[str]:
+    """`argv` with the default command put first where it names none and does not ask for help."""
+    first = next((word for word in argv if word != "--no-venv"), None)
+    named = first is not None and (not first.startswith("-") or first in ("-h", "--help"))
+    return list(argv) if named else ["app", *argv]
+
+
+def build_parser() -> Parser:
+    parser = Parser(
+        prog="python3 launch.py" if sys.platform != "win32" else "python launch.py",
+        description="Spadework: paint a label map, get a photograph. Without a command, the app opens in your browser.",
+        allow_abbrev=False,
+    )
+    add_no_venv(parser, default=False)
+    commands = parser.add_subparsers(dest="command", metavar="command", title="commands", required=True)
+    for name, text, add_options in COMMANDS:
+        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        add_options(command)
+        add_no_venv(command, default=argparse.SUPPRESS)  # a default of its own would undo the one given before it
+    return parser
+
+
+def add_no_venv(parser: Parser, default: object) -> None:
+    parser.add_argument(
+        "--no-venv", action="store_true", default=default, help="use this Python as it is, and install nothing"
+    )
+
+
+# --- The commands' options ---
+
+
+def add_app(parser: Parser) -> None:
+    parser.add_argument(
+        "--port",
+        type=port,
+        metavar="N",
+        help=f"where the page is served (default {DEFAULT_PORT}, or the next free one)",
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to serve on (default %(default)s: this computer alone)"
+    )
+    parser.add_argument("--password", help=f"what visitors sign in with; better given as {PASSWORD_VARIABLE}")
+    parser.add_argument("--no-browser", action="store_true", help="do not open the page in the browser")
+
+
+def add_render(parser: Parser) -> None:
+    add_map(parser)
+    parser.add_argument("--native", action="store_true", help="keep the model's own resolution instead of the map's")
+    add_sampling(parser)
+    add_out(parser)
+
+
+def add_edit(parser: Parser) -> None:
+    parser.add_argument("--photo", type=Path, required=True, metavar="FILE", help="the photo to change a part of")
+    add_map(parser)
+    parser.add_argument(
+        "--region", type=Path, required=True, metavar="FILE", help="picture that is white where the photo may change"
+    )
+    parser.add_argument(
+        "--strength",
+        type=strength,
+        default=0.8,
+        metavar="X",
+        help="how far to depart from the photo, up to 1 (default %(default)s)",
+    )
+    add_sampling(parser)
+    add_out(parser)
+
+
+def add_train(parser: Parser) -> None:
+    """Options left out are None: the recipe's own value holds."""
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder holding images/ and labels/")
+    parser.add_argument("--palette", required=True, metavar="NAME|FILE", help="the classes of the label files")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="RUN", help="folder of the run; an unfinished one goes on"
+    )
+    parser.add_argument("--val", type=Path, metavar="DIR", help="pairs to validate on (default: val beside train)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="JSON file with recipe values, such as a run's own")
+    parser.add_argument("--minutes", type=positive_float, metavar="X", help="stop after this long")
+    parser.add_argument("--images", type=positive_int, metavar="N", help="stop after this many images seen")
+    parser.add_argument("--image-size", type=positive_int, metavar="N", help="side of the training pictures in pixels")
+    parser.add_argument("--channels", type=positive_int, metavar="N", help="width of the network")
+    parser.add_argument("--batch", type=positive_int, metavar="N", help="pictures a step")
+    parser.add_argument("--lr", type=positive_float, metavar="X", help="learning rate")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the run")
+
+
+def add_test(parser: Parser) -> None:
+    parser.usage = "%(prog)s [pytest's own arguments]"
+
+
+COMMANDS = (
+    ("app", "open the app in the browser (the default)", add_app),
+    ("render", "turn a label map into a photograph", add_render),
+    ("edit", "regenerate a region of a photo", add_edit),
+    ("train", "train a model on your own images and label maps", add_train),
+    ("test", "run Spadework's tests; further arguments go to pytest", add_test),
+)
+
+
+# --- Options that several commands share ---
+
+
+def add_map(parser: Parser) -> None:
+    parser.add_argument("--map", type=Path, required=True, metavar="FILE", help="the label map")
+    parser.add_argument("--model", metavar="NAME|FILE", help="the model to use (default: the first one shipped)")
+    parser.add_argument("--palette", metavar="NAME", help="the classes of the map (default: those of the model)")
+
+
+def add_sampling(parser: Parser) -> None:
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="same seed, same picture (default %(default)s)"
+    )
+    parser.add_argument(
+        "--steps", type=int, default=20, metavar="N", help="more is finer and slower (default %(default)s)"
+    )
+    parser.add_argument(
+        "--guidance",
+        type=float,
+        default=1.5,
+        metavar="X",
+        help="how strictly to follow the map; 1 is none (default %(default)s)",
+    )
+    parser.add_argument("--sampler", choices=("ddim", "ddpm"), default="ddim", help="(default %(default)s)")
+
+
+def add_out(parser: Parser) -> None:
+    parser.add_argument("--out", type=png, required=True, metavar="FILE.png", help="where to save the picture")
+
+
+# --- What single values may be ---
+
+
+def port(text: str) -> int:
+    return int(checked(text, int, lambda value: 1 <= value <= 65535, "a whole number from 1 to 65535"))
+
+
+def strength(text: str) -> float:
+    return checked(text, float, lambda value: 0 < value <= 1, "above 0 and at most 1")
+
+
+def positive_int(text: str) -> int:
+    return int(checked(text, int, lambda value: value > 0, "a whole number above 0"))
+
+
+def positive_float(text: str) -> float:
+    return checked(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
+
+
+def checked(text: str, kind: type, allowed, bound: str) -> float:
+    """`text` read as `kind`, refused with its bound unless `allowed`."""
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not allowed(value):
+        raise argparse.ArgumentTypeError(f"{text} is not {bound}")
+    return value
+
+
+def png(text: str) -> Path:
+    """A path whose folder exists, so that a long run does not end with nowhere to save."""
+    path = Path(text)
+    if path.suffix.lower() != ".png":
+        raise argparse.ArgumentTypeError(f"{text} does not end in .png, the one format that keeps the request inside")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"the folder {path.parent} does not exist: make it first")
+    return path
+
+
+def check_address(args: argparse.Namespace, parser: Parser) -> None:
+    """Fill in the password from the environment; refuse to serve other computers without one."""
+    args.password = args.password or os.environ.get(PASSWORD_VARIABLE)
+    if not args.password and args.host not in LOOPBACK:
+        parser.error(
+            f"--host {args.host} lets other computers in, so it needs a password: --password or {PASSWORD_VARIABLE}"
+        )

@@ -1,0 +1,20 @@
+"""What every test may rely on."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the first import of gradio
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with datasets and reference values, too large for the project: SPADEWORK_SHARED or ../shared.
+
+    Skips the test where it is absent.
+    """
+    folder = Path(os.environ.get("SPADEWORK_SHARED") or Path(__file__).resolve().parents[2] / "shared")
+    if not folder.is_dir():
+        pytest.skip(f"needs the folder {folder} (or SPADEWORK_SHARED naming another)")
+    return folder
