@@ -56,7 +56,10 @@ def save_checkpoint(path: Path, weights: dict[str, Tensor], description: Descrip
 
 def read_description(path: Path) -> Description:
     """Reads the metadata alone, in milliseconds. Raises UserError for anything that is no Spadework model."""
-    return _parse(path, _metadata(path))
+    try:
+        return _parse(path, json.loads(_metadata(path)))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{path.name}: its description is damaged ({error!r}). Get the file again.") from error
 
 
 def load_checkpoint(path: Path) -> tuple[UNet, Description]:
@@ -84,7 +87,7 @@ def _difference(expected: dict[str, tuple[int, ...]], found: dict[str, tuple[int
     return f"weight {name} has shape {found[name]}, its network needs {expected[name]}."
 
 
-def _metadata(path: Path) -> dict[str, Any]:
+def _metadata(path: Path) -> str:
     if not path.is_file():
         raise UserError(f"There is no model file {path}. Models in {FOLDER.name}/ are chosen by name, others by path.")
     try:
@@ -96,7 +99,7 @@ def _metadata(path: Path) -> dict[str, Any]:
         ) from None
     if stored is None:
         raise UserError(f"{path.name} is a safetensors file without a Spadework description. Convert it first.")
-    return json.loads(stored)
+    return stored
 
 
 def _parse(path: Path, about: dict[str, Any]) -> Description:

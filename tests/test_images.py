@@ -272,6 +272,15 @@ def test_black_in_cityscapes_is_unlabelled_and_car_blue_a_car():
     assert any("out of roi" in each and pixels == 1 for each, pixels in names.items())
 
 
+def test_a_shared_colour_is_unlabelled_rather_than_the_first():
+    names = ["leaf", "stem", "nothing"]
+    classes = [{"index": i, "name": name, "colour": [0, 99 * (i == 1), 0]} for i, name in enumerate(names)]
+    palette = palette_from({"name": "plants", "unlabelled": 2, "classes": classes}, "plants")
+    read = read_label_map(encoded(palette.colours[[[0, 1, 2]]]), palette)
+    assert read.labels.tolist() == [[2, 1, 2]]
+    assert read.ambiguous == ((("leaf", "nothing"), 2),)
+
+
 def test_other_colours_take_the_nearest_and_are_counted():
     labels = every_class(FACADES)
     pixels = colour_map(labels, FACADES).astype(int)
@@ -300,8 +309,10 @@ def test_a_jpeg_map_is_snapped():
     assert "photo" not in read.message
 
 
-def test_a_photo_is_read_but_doubted(shared):
-    read = read_label_map(shared / "data/formats/ade20k/images/ADE_val_00000001.jpg", ADE)
+def test_a_photo_is_read_but_doubted():
+    hue = np.linspace(0, 1, 64)[None, :, None] * np.array([40, 60, 90])  # soft and dull, as most photos are
+    photo = (hue + np.linspace(60, 150, 48)[:, None, None]).astype(np.uint8)
+    read = read_label_map(encoded(photo, "JPEG"), ADE)
     assert not read.exact
     assert "check that this is a label map of ADE20K and not a photo" in read.message
 
@@ -312,14 +323,14 @@ def test_a_grey_jpeg_map_is_refused():
 
 
 def test_transparent_is_unlabelled_whatever_is_under_it():
-    labels = np.array([[2, 2, 4, 4]], np.uint8)
-    pixels = np.dstack([colour_map(labels, ADE), np.array([[255, 0, 255, 200]], np.uint8)])
+    labels = np.array([[2, 2, 4, 4, 4]], np.uint8)
+    pixels = np.dstack([colour_map(labels, ADE), np.array([[255, 0, 255, 200, 100]], np.uint8)])
     pixels[0, 1, :3] = 99  # hidden, so neither snapped nor asked
     read = read_label_map(encoded(pixels), ADE)
-    assert read.labels.tolist() == [[2, 150, 4, 4]]
+    assert read.labels.tolist() == [[2, 150, 4, 4, 150]]
     assert (read.how, read.snapped, read.exact) == ("display colours", 0, False)
-    assert "1 transparent pixels" in read.message
-    assert "1 pixels were half transparent" in read.message
+    assert "2 transparent pixels" in read.message
+    assert "2 pixels were half transparent" in read.message
 
 
 def test_transparent_grey_and_indexed_maps():
@@ -423,6 +434,7 @@ BROKEN = {
         ),
         "holds 3 frames",
     ),
+    "a format we leave out": (b"P6 1 1 255\n\1\2\3", "can't be read.*Save it again as PNG"),
     "vector": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "can't be read"),
 }
 
@@ -495,6 +507,13 @@ def test_a_photo_from_a_phone_is_turned_upright():
     exif = Image.Exif()
     exif[0x0112] = 6  # turn a quarter clockwise to view
     assert (read_photo(encoded(NOISE[:, :40], exif=exif)) == np.rot90(NOISE[:, :40], -1)).all()
+
+
+def test_a_phone_photo_with_a_preview_behind_it_is_its_first_picture():
+    photo, preview = Image.fromarray(NOISE), Image.new("RGB", (8, 8))
+    data = encoded(photo, "MPO", save_all=True, append_images=[preview], quality=100)
+    assert Image.open(io.BytesIO(data)).n_frames == 2
+    assert read_photo(data).shape == NOISE.shape
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
@@ -585,7 +604,10 @@ def test_a_picture_without_a_request(text):
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     file = tmp_path / "picture.png"
-    save_png(file, NOISE, {"seed": 1})
+    save_png(file, NOISE, {"seed": 0})
+    with file.open("rb") as reader:  # who reads the old picture meanwhile gets it whole
+        save_png(file, NOISE, {"seed": 1})
+        assert read_request(reader.read()) == {"seed": 0}
 
     def full_disk(self, target, *_, **__):
         target.write(b"half of it")

@@ -1,0 +1,172 @@
+"""The painting component: a label map painted in the browser, checked before anything in Python sees it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import time
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from engine.palette import Palette, load_palette, palette_names
+from engine.types import LabelMap, UserError
+
+STATIC = Path(__file__).parent / "static"
+MIN_SIDE = 8
+MAX_SIDE = 2048
+CONTAINER = '<div class="spadework"></div>'
+
+Payload = dict[str, Any]  # {"w", "h", "z": base64(zlib(indices)), "palette", "seq"}
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A label map and the palette that gives its indices their meaning."""
+
+    labels: LabelMap  # uint8 (H, W), 8 to 2048 a side
+    palette: str
+
+
+class LabelCanvas(gr.HTML):
+    """Paint a label map. Its value in Python is a `Painted`, or None where nothing has arrived yet.
+
+    Listen to `input` (one event a finished stroke), not to `change`. Make it an output only to load a map on purpose:
+    the browser takes whatever arrives as a new document, which the artist can undo. Returning None leaves the map be.
+    """
+
+    def __init__(
+        self,
+        value: Painted | None = None,
+        *,
+        palette: str = "ade20k",
+        canvas_id: str = "canvas",
+        size: tuple[int, int] = (512, 512),
+        **kwargs: Any,
+    ) -> None:
+        """
+        palette: of the empty map that a first visit shows
+        canvas_id: names the autosave in the browser and is what `window.spadework.payload` is asked for
+        size: height and width of that empty map
+        """
+        gr.set_static_paths([STATIC])
+        config = {
+            "id": canvas_id,
+            "palette": palette,
+            "height": size[0],
+            "width": size[1],
+            "palettes": browser_palettes(),
+        }
+        kwargs = {"container": False, "padding": False, **kwargs}
+        super().__init__(value, html_template=CONTAINER, js_on_load=_script(config), apply_default_css=False, **kwargs)
+
+    def preprocess(self, payload: Payload | None) -> Painted | None:
+        """Raises UserError where the payload is no label map within the bounds."""
+        return decode(payload) if payload else None
+
+    def postprocess(self, value: Painted | None) -> Payload | None:
+        return encode(value) if value is not None else None
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object", "description": "{w, h, z: base64 of zlib of the class indices, palette, seq}"}
+
+    def example_payload(self) -> Payload:
+        return encode(Painted(np.zeros((MIN_SIDE, MIN_SIDE), np.uint8), palette_names()[0]))
+
+    def example_value(self) -> None:
+        return None
+
+
+def encode(painted: Painted) -> Payload:
+    """The payload of a map. Its number is above any that a page counts, so the browser takes it for a new one."""
+    height, width = painted.labels.shape
+    data = zlib.compress(np.ascontiguousarray(painted.labels, np.uint8).tobytes())
+    seq = time.time_ns() // 1000
+    return {"w": width, "h": height, "z": base64.b64encode(data).decode(), "palette": painted.palette, "seq": seq}
+
+
+def decode(payload: Payload) -> Painted:
+    """The map of a payload; never inflates more than the size that the payload names.
+
+    Raises UserError where a side, the palette, the data's length or a class index is out of bounds.
+    """
+    width, height, palette = _header(payload)
+    labels = np.frombuffer(_inflate(payload.get("z"), width * height), np.uint8).reshape(height, width)
+    highest = int(labels.max())
+    if highest >= palette.size:
+        raise UserError(
+            f"Label {highest} is outside {palette.title} (0 to {palette.size - 1}). "
+            "Open the map with the palette it was painted with."
+        )
+    return Painted(labels, palette.name)
+
+
+def _header(payload: Payload) -> tuple[int, int, Palette]:
+    if not isinstance(payload, dict):
+        raise UserError("The canvas sent no label map. Reload the page; the painting is kept in the browser.")
+    width, height, name = payload.get("w"), payload.get("h"), payload.get("palette")
+    for side in (width, height):
+        if type(side) is not int or not MIN_SIDE <= side <= MAX_SIDE:
+            raise UserError(
+                f"A label map of {width} × {height} is outside {MIN_SIDE} to {MAX_SIDE} pixels a side. "
+                "Scale it, or start a new map."
+            )
+    if name not in palette_names():
+        raise UserError(f"Palette “{name}” is not known. Choose one of {', '.join(palette_names())}.")
+    return width, height, load_palette(name)
+
+
+def _inflate(text: Any, length: int) -> bytes:
+    """Exactly `length` bytes out of base64 zlib, or UserError."""
+    inflater = zlib.decompressobj()
+    try:
+        data = inflater.decompress(base64.b64decode(text, validate=True), length + 1)
+    except (TypeError, ValueError, binascii.Error, zlib.error):
+        data = b""
+    if len(data) != length or not inflater.eof or inflater.unused_data:
+        raise UserError(
+            f"The label map's data does not hold the {length} pixels that its size names. "
+            "Reload the page; the painting is kept in the browser."
+        )
+    return data
+
+
+@cache
+def browser_palettes() -> dict[str, dict[str, Any]]:
+    """All palettes by name, as the browser reads them."""
+    return {name: _browser_palette(load_palette(name)) for name in palette_names()}
+
+
+def _browser_palette(palette: Palette) -> dict[str, Any]:
+    classes = [
+        {
+            "index": c.index,
+            "value": c.file_value,
+            "name": c.name,
+            "synonyms": list(c.synonyms),
+            "colour": list(c.colour),
+            "group": c.group,
+        }
+        for c in palette.classes
+    ]
+    return {"name": palette.name, "title": palette.title, "unlabelled": palette.unlabelled, "classes": classes}
+
+
+def _script(config: dict[str, Any]) -> str:
+    """Fetches every module afresh before the import, for a browser would else mix old ones and new after an update."""
+    files = [f"gradio_api/file={path}" for path in sorted(STATIC.iterdir()) if path.suffix in (".js", ".css")]
+    module = f"gradio_api/file={STATIC / 'canvas.js'}"
+    return f"""
+        const at = path => new URL(path, document.baseURI).href;
+        const host = {{props, trigger, watch}};
+        const config = {json.dumps(config)};
+        Promise.all({json.dumps(files)}.map(path => fetch(at(path), {{cache: "no-cache"}})))
+            .then(() => import(at({json.dumps(module)})))
+            .then(module => module.mount(element.querySelector(".spadework"), host, config));
+    """

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { commandOf } from "../../app/static/commands.js";
+
+const press = (key, code, held = []) =>
+  commandOf({
+    key,
+    code,
+    ctrlKey: held.includes("Control"),
+    metaKey: held.includes("Meta"),
+    shiftKey: held.includes("Shift"),
+    altKey: held.includes("Alt"),
+    getModifierState: (name) => held.includes(name),
+  })?.id;
+
+test("letters, with and without capitals", () => {
+  assert.equal(press("b", "KeyB"), "brush");
+  assert.equal(press("B", "KeyB"), "brush");
+  assert.equal(press("b", "KeyB", ["Control"]), undefined);
+});
+
+test("undo and redo, on every machine", () => {
+  assert.equal(press("z", "KeyZ", ["Control"]), "undo");
+  assert.equal(press("z", "KeyZ", ["Meta"]), "undo");
+  assert.equal(press("Z", "KeyZ", ["Control", "Shift"]), "redo");
+  assert.equal(press("y", "KeyY", ["Control"]), "redo");
+});
+
+test("digits go by place: fit, 100 %, recent classes", () => {
+  assert.equal(press("0", "Digit0"), "fit");
+  assert.equal(press("0", "Numpad0"), "fit");
+  assert.equal(press(")", "Digit0", ["Shift"]), "actual");
+  assert.equal(press("=", "Digit0", ["Shift"]), "actual");
+  assert.equal(press("é", "Digit2"), "recent-2");
+  assert.equal(press("7", "Digit7", ["Control"]), undefined);
+});
+
+test("signs that some layouts put on digits stay what they are", () => {
+  assert.equal(press("/", "Slash"), "search");
+  assert.equal(press("/", "Digit7", ["Shift"]), "search");
+  assert.equal(press("[", "Digit8", ["Control", "Alt", "AltGraph"]), "smaller");
+  assert.equal(press("?", "Slash", ["Shift"]), "help");
+  assert.equal(press("+", "Equal", ["Shift"]), "zoom-in");
+});
+
+test("other alphabets reach the letters by their place", () => {
+  assert.equal(press("и", "KeyB"), "brush");
+  assert.equal(press("я", "KeyZ", ["Control"]), "undo");
+});
+
+test("Alt is the eyedropper's, not a key's", () => {
+  assert.equal(press("b", "KeyB", ["Alt"]), undefined);
+});

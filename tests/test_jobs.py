@@ -1,0 +1,84 @@
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from app.jobs import Cancelled, Waiting, Worker
+
+
+def counting(to: int) -> Iterator[int]:
+    yield from range(to)
+
+
+def test_a_job_yields_what_its_work_yields():
+    assert list(Worker().run("a", lambda: counting(3))) == [0, 1, 2]
+
+
+def test_cancel_stops_before_the_next_step_and_closes_the_work():
+    closed = []
+
+    def work() -> Iterator[int]:
+        try:
+            yield from range(1000)
+        finally:
+            closed.append(True)
+
+    worker = Worker()
+    job = worker.run("a", work)
+    assert next(job) == 0
+    assert worker.cancel("a")
+    with pytest.raises(Cancelled):
+        next(job)
+    assert closed
+    assert not worker.cancel("a")
+
+
+def test_only_the_owner_s_job_is_cancelled():
+    worker = Worker()
+    job = worker.run("a", lambda: counting(3))
+    next(job)
+    assert not worker.cancel("b")
+    assert list(job) == [1, 2]
+
+
+def test_a_second_session_waits_its_turn():
+    worker = Worker()
+    first = worker.run("a", lambda: counting(2))
+    second = worker.run("b", lambda: counting(1))
+    assert next(first) == 0
+    assert isinstance(next(second), Waiting)
+    first.close()
+    assert next(second) == 0
+
+
+def test_a_newer_job_of_the_session_replaces_the_older():
+    worker = Worker()
+    old = worker.run("a", lambda: counting(5))
+    next(old)
+    new = worker.run("a", lambda: counting(1))
+    assert isinstance(next(new), Waiting)
+    with pytest.raises(Cancelled):
+        next(old)
+    assert list(new) == [0]
+
+
+def test_a_job_that_fails_frees_the_device():
+    worker = Worker()
+
+    def failing() -> Iterator[int]:
+        raise ZeroDivisionError
+        yield
+
+    with pytest.raises(ZeroDivisionError):
+        list(worker.run("a", failing))
+    assert list(worker.run("a", lambda: counting(1))) == [0]
+
+
+def test_a_job_may_end_on_another_thread_than_it_began():
+    worker = Worker()
+    job = worker.run("a", lambda: counting(3))
+    next(job)
+    thread = threading.Thread(target=job.close)
+    thread.start()
+    thread.join(5)
+    assert list(worker.run("b", lambda: counting(1))) == [0]

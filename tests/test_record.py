@@ -1,0 +1,46 @@
+import json
+
+import numpy as np
+import pytest
+
+from engine.record import pack, record, render_request, unpack
+from engine.types import EditRequest, RenderRequest, Sampling, UserError
+
+LABELS = np.random.default_rng(0).integers(0, 13, (9, 14), dtype=np.uint8)
+
+
+def test_a_render_comes_back_from_its_record():
+    request = RenderRequest("scenes", LABELS, Sampling("ddpm", 33, 2.5, (7, 8)))
+    stored = json.loads(json.dumps(record(request, "ade20k", 8)))
+    found = render_request(stored)
+    assert found.model == "scenes"
+    assert found.sampling == Sampling("ddpm", 33, 2.5, (8,))
+    assert np.array_equal(found.labels, LABELS)
+    assert stored["palette"] == "ade20k"
+
+
+def test_an_edit_keeps_its_region_strength_and_the_photo_s_fingerprint():
+    photo = np.zeros((9, 14, 3), np.uint8)
+    region = LABELS > 5
+    stored = record(EditRequest("scenes", LABELS, photo, region, 0.4), "ade20k", 0)
+    assert stored["strength"] == 0.4
+    assert np.array_equal(unpack(stored["region"]).astype(bool), region)
+    other = record(EditRequest("scenes", LABELS, photo + 1, region, 0.4), "ade20k", 0)
+    assert stored["photo_sha256"] != other["photo_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        ({"spadework": 2}, "version 2, this version reads 1"),
+        ({"sampling": {}}, "damaged"),
+        ({"labels": {"w": 14, "h": 9, "z": "????"}}, "does not hold 14 x 9"),
+        ({"labels": {**pack(LABELS), "h": 10}}, "does not hold 14 x 10"),
+        ({"labels": {**pack(LABELS), "h": 10**9}}, "outside 1 to"),
+        ({"labels": {**pack(LABELS), "h": -9, "w": -14}}, "outside 1 to"),
+    ],
+)
+def test_a_damaged_record_is_a_message(damage, text):
+    stored = record(RenderRequest("scenes", LABELS), "ade20k", 0)
+    with pytest.raises(UserError, match=text):
+        render_request({**stored, **damage})

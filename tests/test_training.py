@@ -1,0 +1,274 @@
+import dataclasses
+import json
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from models import TINY
+
+from engine.checkpoint import load_checkpoint
+from engine.images import save_png
+from engine.label_files import save_label_map
+from engine.palette import load_palette
+from engine.training.data import Pair, Sampler
+from engine.training.loop import Trainer, adjacent_levels, condition_maps, train
+from engine.training.loss import discretised_log_likelihood, losses
+from engine.training.pairs import census, load_pairs, read_weights, training_folder, validation_folder
+from engine.training.recipe import Recipe, small_recipe
+from engine.training.run import CHECKPOINT, Run, TrainRequest
+from engine.training.state import load_state, save_state
+from engine.training.validate import validation_errors
+from engine.types import UserError
+
+FACADES = load_palette("facades")
+RECIPE = Recipe(
+    network=dataclasses.replace(TINY, learn_sigma=False, prediction="x0"),
+    palette="facades",
+    images=48,
+    batch=4,
+    warm_up=2,
+)
+
+
+def coloured_pairs(count: int = 6, size: int = 24) -> list[Pair]:
+    """A world that can be learnt at once: the left of a picture is one of two classes, each with its own grey."""
+    pairs = []
+    for i in range(count):
+        labels = np.full((size, size), 1, np.uint8)
+        labels[:, : size // 2] = 5 + i % 2
+        photo = np.where(labels[..., None] == 5, 220, np.where(labels[..., None] == 6, 30, 128))
+        pairs.append(Pair(f"p{i}", np.broadcast_to(photo, (size, size, 3)).astype(np.uint8), labels, i / count))
+    return pairs
+
+
+def trainer(recipe: Recipe = RECIPE) -> Trainer:
+    sampler = Sampler(coloured_pairs(), recipe, FACADES.unlabelled, FACADES.mirrored)
+    return Trainer(recipe, sampler, torch.tensor([0, 1, 5, 6]), torch.device("cpu"))
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A data set on disk, with a val split beside the train split."""
+    for split in ("train", "val"):
+        for kind in ("images", "labels"):
+            (tmp_path / "data" / split / kind).mkdir(parents=True)
+        for pair in coloured_pairs(3):
+            save_png(tmp_path / "data" / split / "images" / f"{pair.name}.png", pair.photo, {})
+            save_label_map(tmp_path / "data" / split / "labels" / f"{pair.name}.png", pair.labels, FACADES)
+    return tmp_path / "data"
+
+
+# --- Data ---
+
+
+def test_a_step_s_batch_is_a_function_of_seed_and_step():
+    sampler = Sampler(coloured_pairs(), RECIPE, 0, FACADES.mirrored)
+    again = Sampler(coloured_pairs(), RECIPE, 0, FACADES.mirrored)
+    assert torch.equal(sampler(7).photos, again(7).photos)
+    assert not torch.equal(sampler(7).labels, sampler(8).labels)
+
+
+def test_photo_and_map_are_cropped_and_flipped_together():
+    sampler = Sampler(coloured_pairs(), dataclasses.replace(RECIPE, clear_classes=0), 0, FACADES.mirrored)
+    for step in range(5):
+        batch = sampler(step)
+        for label, grey in ((5, 220), (6, 30), (1, 128)):
+            shown = batch.photos.permute(0, 2, 3, 1)[batch.labels == label]
+            if len(shown):
+                assert (shown.median() - (grey / 127.5 - 1)).abs() < 0.02
+
+
+def test_a_flip_swaps_left_and_right_classes():
+    faces = load_palette("celebamask_hq")
+    left = faces.index_of("left eye")
+    pair = Pair("face", np.zeros((16, 16, 3), np.uint8), np.full((16, 16), left, np.uint8))
+    recipe = dataclasses.replace(RECIPE, clear_classes=0, batch=32)
+    seen = set(Sampler([pair], recipe, 0, faces.mirrored)(0).labels.unique().tolist())
+    assert seen == {left, faces.index_of("right eye")}
+
+
+def test_favoured_photos_are_drawn_more_often():
+    pairs = coloured_pairs(2)
+    pairs = [dataclasses.replace(p, weight=w) for p, w in zip(pairs, (0.0, 1.0), strict=True)]
+    sampler = Sampler(pairs, dataclasses.replace(RECIPE, favour=4.0), 0, FACADES.mirrored)
+    assert sampler.chances.tolist() == pytest.approx([0.2, 0.8])
+
+
+def test_some_maps_lose_classes_and_some_are_dropped_whole():
+    recipe = dataclasses.replace(RECIPE, clear_classes=1.0, drop_map=0.5, batch=64)
+    batch = Sampler(coloured_pairs(), recipe, 0, FACADES.mirrored)(0)
+    cleared = (batch.labels == 0).flatten(1).any(1)
+    assert 0.2 < cleared.float().mean() < 1
+    assert 0.3 < batch.null.float().mean() < 0.7
+    maps = condition_maps(batch, recipe, torch.tensor([0, 1, 5, 6]))
+    assert not maps[batch.null].any()
+    assert (maps[~batch.null].sum(1) == 1).all()
+
+
+def test_pairs_are_read_from_a_folder(folder):
+    pairs = load_pairs(training_folder(folder), FACADES, short_side=20)
+    assert [pair.name for pair in pairs] == ["p0", "p1", "p2"]
+    assert pairs[0].labels.shape == (20, 20)
+    assert set(np.unique(pairs[0].labels)) == {1, 5}
+    assert validation_folder(folder) == folder / "val"
+    assert validation_folder(folder / "train") == folder / "val"
+    assert census(pairs, FACADES.size).sum() == pytest.approx(1)
+
+
+def test_weights_come_from_an_index_beside_the_splits(folder):
+    (folder / "index.tsv").write_text("name\tnatural_share\np0\t0.25\n", encoding="utf-8")
+    assert read_weights(folder / "train") == {"p0": 0.25}
+    assert load_pairs(folder / "train", FACADES, 20)[0].weight == 0.25
+
+
+def test_a_pair_that_does_not_fit_is_named(folder):
+    (folder / "train" / "labels" / "p1.png").unlink()
+    with pytest.raises(UserError, match=r"p1\.png has no label map"):
+        load_pairs(folder / "train", FACADES, 20)
+    save_label_map(folder / "train" / "labels" / "p1.png", np.zeros((8, 9), np.uint8), FACADES)
+    with pytest.raises(UserError, match="is 24 x 24 px, its map 9 x 8"):
+        load_pairs(folder / "train", FACADES, 20)
+    with pytest.raises(UserError, match="holds no images/ and labels/"):
+        training_folder(folder / "val" / "images")
+
+
+# --- Loss ---
+
+
+@pytest.mark.parametrize("kind", ["eps", "v", "x0"])
+def test_the_perfect_output_has_no_loss(kind):
+    generator = torch.Generator().manual_seed(0)
+    x0, eps = torch.rand(2, 2, 3, 4, 4, generator=generator).unbind(0)
+    pairs = [adjacent_levels(RECIPE)[i] for i in (100, 900)]
+    alpha = torch.tensor([now.alpha for now, _ in pairs]).view(-1, 1, 1, 1)
+    sigma = torch.tensor([now.sigma for now, _ in pairs]).view(-1, 1, 1, 1)
+    x = alpha * x0 + sigma * eps
+    output = {"eps": eps, "v": alpha * eps - sigma * x0, "x0": x0}[kind]
+    assert losses(kind, output, x0, eps, x, pairs).loss.abs().max() < 1e-9
+    v_error = losses("v", alpha * eps - sigma * x0 + 0.1, x0, eps, x, pairs).loss
+    torch.testing.assert_close(v_error, torch.full((2,), 0.01), atol=1e-6, rtol=0)
+
+
+def test_x0_and_v_losses_are_one_loss():
+    """An x0 that is off by d makes a v that is off by d / sigma."""
+    x0, eps = torch.zeros(1, 3, 4, 4), torch.ones(1, 3, 4, 4)
+    pair = adjacent_levels(RECIPE)[500]
+    x = pair[0].alpha * x0 + pair[0].sigma * eps
+    by_x0 = losses("x0", x0 + 0.2, x0, eps, x, [pair]).loss
+    v = pair[0].alpha * eps - pair[0].sigma * x0
+    by_v = losses("v", v - 0.2 / pair[0].sigma, x0, eps, x, [pair]).loss
+    torch.testing.assert_close(by_x0, by_v)
+
+
+def test_the_likelihood_of_all_values_sums_to_one():
+    values = torch.linspace(-1, 1, 256, dtype=torch.float64)
+    mean, log_scale = torch.full_like(values, 0.3), torch.full_like(values, -1.0)
+    assert discretised_log_likelihood(values, mean, log_scale).exp().sum().item() == pytest.approx(1, abs=1e-6)
+
+
+def test_the_variance_s_loss_does_not_teach_eps():
+    output = torch.zeros(1, 6, 4, 4, requires_grad=True)
+    x0, eps = torch.zeros(1, 3, 4, 4), torch.ones(1, 3, 4, 4)
+    now, nxt = adjacent_levels(RECIPE)[300]
+    found = losses("eps", output, x0, eps, now.alpha * x0 + now.sigma * eps, [(now, nxt)])
+    (gradient,) = torch.autograd.grad(found.vb.sum(), output)
+    assert not gradient[:, :3].any()
+    assert gradient[:, 3:].any()
+
+
+# --- Loop ---
+
+
+def test_training_learns_what_the_map_says():
+    learner = trainer(dataclasses.replace(RECIPE, images=480, learning_rate=3e-3, drop_map=0.2))
+    before = validation_errors(learner.average, coloured_pairs(), RECIPE)
+    for step in range(120):
+        learner.step(step)
+    after = validation_errors(learner.average, coloured_pairs(), RECIPE)
+    assert after.right < 0.5 * before.right
+    assert after.right < 0.7 * after.wrong
+    assert after.right < 0.9 * after.null
+
+
+def test_a_run_killed_and_resumed_equals_one_that_was_not(tmp_path):
+    whole = trainer()
+    losses_whole = [p.loss for p in train(whole, tmp_path / "whole")]
+    assert len(losses_whole) == RECIPE.steps == 12
+
+    first = trainer()
+    progress = train(first, tmp_path / "cut", save_seconds=0)
+    losses_cut = [p.loss for p in islice(progress, 5)]
+    state = (tmp_path / "cut" / "state.pt").read_bytes()
+    progress.close()
+    (tmp_path / "cut" / "state.pt").write_bytes(state)  # as if killed: what closing saved is gone
+
+    second = trainer()
+    losses_cut += [p.loss for p in train(second, tmp_path / "cut")]
+    assert losses_cut == pytest.approx(losses_whole, abs=0)
+    for name, value in whole.average.state_dict().items():
+        torch.testing.assert_close(second.average.state_dict()[name], value, atol=0, rtol=0)
+
+
+def test_stopping_saves_the_last_step(tmp_path):
+    progress = train(trainer(), tmp_path, save_seconds=1e9)
+    list(islice(progress, 3))
+    progress.close()
+    assert load_state(tmp_path)["done"] == 3
+
+
+def test_a_state_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    save_state(tmp_path, {"done": 1})
+
+    def broken(state, path):
+        Path(path).write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(torch, "save", broken)
+    with pytest.raises(OSError, match="disk full"):
+        save_state(tmp_path, {"done": 2})
+    assert load_state(tmp_path) == {"done": 1}
+
+
+def test_another_network_does_not_resume_a_run(tmp_path):
+    list(islice(train(trainer(), tmp_path), 1))
+    other = dataclasses.replace(RECIPE, network=dataclasses.replace(RECIPE.network, spade_hidden=16))
+    with pytest.raises(UserError, match="holds a run with another network"):
+        next(train(trainer(other), tmp_path))
+
+
+def test_the_learning_rate_warms_up_and_falls_at_the_end():
+    recipe = dataclasses.replace(RECIPE, images=4000, warm_up=10, learning_rate=1.0, decay_from=0.5)
+    assert recipe.rate(0) == pytest.approx(0.1)
+    assert recipe.rate(400) == recipe.rate(499) == 1.0
+    assert recipe.rate(750) == pytest.approx(0.525)
+    assert recipe.rate(1000) == pytest.approx(0.05)
+
+
+def test_a_recipe_survives_storage_and_names_what_is_wrong():
+    recipe = small_recipe("facades", 13, False)
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    with pytest.raises(UserError, match="colour"):
+        Recipe.from_dict({**recipe.to_dict(), "colour": 1})
+    with pytest.raises(UserError, match="drop_map = 2 is outside 0 to 0.9"):
+        dataclasses.replace(recipe, drop_map=2)
+
+
+# --- A whole run ---
+
+
+def test_a_run_leaves_a_model_a_log_and_sheets(folder, tmp_path):
+    out = tmp_path / "run"
+    recipe = dataclasses.replace(RECIPE, images=12)
+    reports = list(Run(TrainRequest(folder, FACADES, recipe, out, licence="for tests")).reports())
+    assert [report.progress.step for report in reports] == [1, 2, 3]
+    last = reports[-1]
+    assert last.errors is not None
+    assert last.sheet.is_file()
+    network, description = load_checkpoint(out / CHECKPOINT)
+    assert network.config == RECIPE.network
+    assert description.facts["images_seen"] == 12
+    assert description.facts["class_share"]["facade"] == pytest.approx(0.5)
+    assert description.facts["validation_eps_error"]["right"] == pytest.approx(last.errors.right)
+    assert len((out / "log.csv").read_text(encoding="utf-8").splitlines()) == 2
