@@ -54,7 +54,17 @@ def seam(region: Region, softness: float) -> NDArray[np.float32]:
 
 
 def lay_over(photo: Photo, picture: Photo, region: Region) -> Photo:
-    """The picture inside the region, the photo's own pixels, untouched, outside."""
-    opacity = seam(region, softness=min(photo.shape[:2]) / 64)[:, :, None]
-    mixed = np.rint(photo + (picture.astype(np.float32) - photo) * opacity).astype(np.uint8)
-    return np.where(region[:, :, None], mixed, photo)
+    """The picture inside the region, the photo's own pixels, untouched, outside. Costs what the region's box costs."""
+    box = bounding_box(region)
+    opacity = seam(region[box], softness=min(photo.shape[:2]) / 64)[:, :, None]
+    laid = photo.copy()
+    inside = photo[box] + (picture[box].astype(np.float32) - photo[box]) * opacity
+    laid[box] = np.where(region[box][:, :, None], np.rint(inside), photo[box]).astype(np.uint8)
+    return laid
+
+
+def bounding_box(region: Region) -> tuple[slice, slice]:
+    """The rows and columns that the region (not empty) spans, one more on each side where the picture has it: what is
+    known right beside the region is needed to tell how far inside a pixel is."""
+    rows, columns = (np.flatnonzero(region.any(axis)) for axis in (1, 0))
+    return tuple(slice(max(0, at[0] - 1), at[-1] + 2) for at in (rows, columns))

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
-from PIL.PngImagePlugin import PngInfo
+from PIL.PngImagePlugin import MAX_TEXT_CHUNK, PngInfo
 
 from engine.types import LabelMap, Photo, Region, UserError
 
@@ -38,6 +38,19 @@ class ImageFile:
     name: str
     data: bytes
     image: Image.Image
+
+
+@dataclass(frozen=True)
+class PhotoFile:
+    """A photo with the values that its file holds, so that an edit can leave them as they are.
+
+    pixels: (H, W, 3) uint8. alpha: (H, W) opacity, 255 = opaque; None where there is none. profile: the ICC profile
+    that says what the RGB values look like; None where they are sRGB, as far as one knows.
+    """
+
+    pixels: Photo
+    alpha: NDArray[np.uint8] | None
+    profile: bytes | None
 
 
 # --- Opening ---
@@ -93,7 +106,7 @@ def _bytes_of(source: Source) -> tuple[str, bytes]:
         _check_length(name, len(data))
         return name, data
     path = Path(source)
-    name = path.name or str(path)
+    name = printable(path.name or str(path))
     try:
         if path.is_dir():
             raise UserError(f"{name} is a folder. Choose an image file in it.")
@@ -105,6 +118,11 @@ def _bytes_of(source: Source) -> tuple[str, bytes]:
         raise UserError(f"{name} can't be opened: {error.strerror}. Check the path.") from error
     except ValueError as error:  # a null character in the path
         raise UserError(f"{name!r} is not a path. Choose an image file.") from error
+
+
+def printable(text: str) -> str:
+    """`text` without control characters and what else can't be shown: fit for an error that quotes a file."""
+    return "".join(each for each in text if each.isprintable())
 
 
 def _check_length(name: str, length: int) -> None:
@@ -127,6 +145,13 @@ def alpha_of(image: Image.Image) -> NDArray[np.uint8] | None:
     return np.asarray(image.getchannel("A"))
 
 
+def rgb_of(image: Image.Image) -> Image.Image:
+    """The values as RGB, opacity left out."""
+    if image.mode == "P":
+        image = image.convert("RGBA")  # straight to RGB, Pillow warns of an opacity that we have read already
+    return image.convert("RGB")
+
+
 # --- Photos and regions ---
 
 
@@ -145,6 +170,23 @@ def read_photo(source: Source) -> Photo:
             white = Image.new("RGB", colour.size, "white")
             colour = Image.composite(colour, white, Image.fromarray(alpha))
         return np.array(colour)
+
+
+def read_photo_file(source: Source) -> PhotoFile:
+    """The picture upright (EXIF), its 8-bit RGB values, opacity and colour profile as they are stored.
+
+    Indexed colour and grey become RGB, 16 bits become 8. What can't be kept in an RGB file (CMYK, Lab, a profile too
+    large for a PNG) is converted to sRGB, as `read_photo` does. Raises UserError.
+    """
+    file = open_image(source)
+    with errors_named(file.name):
+        image = _upright(_eight_bit(file))
+        profile = image.info.get("icc_profile") or None
+        if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA") or len(profile or b"") > MAX_TEXT_CHUNK:
+            return PhotoFile(np.array(_to_srgb(image)), alpha_of(image), None)
+        if image.mode not in ("P", "RGB", "RGBA"):  # a grey profile doesn't fit the RGB picture
+            profile = None
+        return PhotoFile(np.array(rgb_of(image)), alpha_of(image), profile)
 
 
 def read_region(source: Source) -> Region:
@@ -179,8 +221,8 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _to_srgb(image: Image.Image) -> Image.Image:
     """The colours in sRGB, opacity left out. A profile that is broken or of another mode counts as none."""
-    plain = {"LA": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
-    colour = image if image.mode == plain else image.convert(plain)
+    plain = {"LA": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode)
+    colour = image.convert(plain) if plain else rgb_of(image)
     if profile := image.info.get("icc_profile"):
         with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
             given = ImageCms.ImageCmsProfile(BytesIO(profile))
@@ -216,9 +258,29 @@ def _check_size(height: int, width: int) -> None:
 # --- Writing ---
 
 
-def save_png(target: Target, photo: Photo, request: dict[str, Any]) -> None:
-    """Write photo (H, W, 3) as a PNG that carries `request`, for `read_request` to give back. Raises UserError."""
-    write_png(target, Image.fromarray(photo), {REQUEST_KEY: json.dumps(request)})
+def save_png(target: Target, photo: Photo, request: dict[str, Any], like: PhotoFile | None = None) -> None:
+    """Write photo (H, W, 3) as a PNG that carries `request`, for `read_request` to give back.
+
+    like: the photo of the same size that this is an edit of; its opacity and colour profile are kept, so that
+    `read_photo_file` gives them back. Raises UserError.
+    """
+    texts, profile = {REQUEST_KEY: json.dumps(request)}, None
+    if like is not None:
+        profile = like.profile
+        if like.alpha is not None:
+            photo = _with_opacity(photo, like.alpha)
+    write_png(target, Image.fromarray(photo), texts, profile)
+
+
+def _with_opacity(photo: Photo, alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, 3), (H, W) -> (H, W, 4). Raises UserError where the sizes differ."""
+    (height, width), (given_height, given_width) = photo.shape[:2], alpha.shape
+    if (height, width) != (given_height, given_width):
+        raise UserError(
+            f"The picture is {width} × {height}, the photo whose opacity it keeps {given_width} × {given_height}. "
+            "Give both the same size."
+        )
+    return np.dstack([photo, alpha])
 
 
 def read_request(source: Source) -> dict[str, Any] | None:
@@ -230,26 +292,38 @@ def read_request(source: Source) -> dict[str, Any] | None:
     return request if isinstance(request, dict) else None
 
 
-def write_png(target: Target, image: Image.Image, texts: dict[str, str]) -> None:
-    """Write a PNG with text chunks; a path gets the whole file or stays as it was. Raises UserError."""
+def write_png(target: Target, image: Image.Image, texts: dict[str, str], profile: bytes | None = None) -> None:
+    """Write a PNG with text chunks and a colour profile; a path gets the whole file or stays as it was.
+
+    Raises UserError.
+    """
     info = PngInfo()
     for key, text in texts.items():
         info.add_text(key, text)
     if not isinstance(target, str | Path):
-        image.save(target, "PNG", pnginfo=info)
+        with _writing("The PNG"):
+            image.save(target, "PNG", pnginfo=info, icc_profile=profile)
         return
     path = Path(target)
     if path.suffix.lower() != ".png":
-        raise UserError(f"{path.name} would be a PNG under another name. Choose one that ends in .png.")
+        raise UserError(f"{printable(path.name)} would be a PNG under another name. Choose one that ends in .png.")
     unfinished = path.with_name(f".{path.stem[:40]}-{uuid.uuid4().hex}.tmp")  # beside it: a rename is atomic there
+    with _writing(printable(str(path))):
+        try:
+            with unfinished.open("xb") as file:
+                image.save(file, "PNG", pnginfo=info, icc_profile=profile)
+            os.replace(unfinished, path)
+        finally:
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
+
+
+@contextlib.contextmanager
+def _writing(name: str) -> Iterator[None]:
+    """Turns what the system raises on a place that can't be written to into a UserError."""
     try:
-        with unfinished.open("xb") as file:
-            image.save(file, "PNG", pnginfo=info)
-        os.replace(unfinished, path)
+        yield
     except OSError as error:
         raise UserError(
-            f"{path} can't be written: {error.strerror or error}. Choose a folder you can write to."
+            f"{name} can't be written: {error.strerror or error}. Choose a folder you can write to, with room left."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()

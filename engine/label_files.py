@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,12 +10,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage.color import rgb2lab
 
-from engine.images import ImageFile, Source, Target, alpha_of, errors_named, open_image, write_png
+from engine.images import ImageFile, Source, Target, alpha_of, errors_named, open_image, printable, rgb_of, write_png
 from engine.palette import Palette, load_palette, palette_names
 from engine.types import LabelMap, Photo, UserError
 
 PALETTE_KEY = "spadework:palette"  # the PNG text chunk that names the palette of a map of ours
 CHUNK = 65_536  # colours compared with a palette at a time
+BLOCK = 2**20  # pixels looked up at a time: NumPy widens what it indexes with to 8 bytes each
+FEW = 4  # colours in the order of the Pascal VOC table that may be so by chance
 UNLIKELY = 5.5  # mean distance in CIE Lab from a palette's colours: JPEG maps stay below 4.5, photos are above 6.5
 
 
@@ -40,7 +43,8 @@ def read_label_map(source: Source, palette: Palette) -> LabelRead:
     """Read a label map made for `palette`, be it painted here, the dataset's own file or colour-coded.
 
     - Grey (1 to 16 bits): the dataset's file values. In 16 bits one from 1000 is an instance: class × 1000 + number.
-      Train ids (Cityscapes) are known by their 255 beside nothing above 18.
+      Train ids (Cityscapes) are known by their 255 beside nothing above 18; without 255 they are read as file values,
+      not exact.
     - Indexed colour: see `_indices_are_values`.
     - RGB: display or standard colours, whichever fits better; other colours go to the nearest one in CIE Lab. Grey
       pixels alone, whose values are all classes and whose colours are not all the palette's, are file values.
@@ -62,8 +66,12 @@ def read_label_map(source: Source, palette: Palette) -> LabelRead:
 
 
 def palette_named_in(source: Source) -> str | None:
-    """The name of the palette that a map was painted with, if it was saved by `save_label_map`. Raises UserError."""
-    return _palette_of(open_image(source))
+    """The name of the palette that a map was painted with, if the file names one of `palette_names()`.
+
+    Anyone can write anything into a file, so no other name is passed on. Raises UserError.
+    """
+    name = _palette_of(open_image(source))
+    return name if name in palette_names() else None
 
 
 def read_instances(source: Source) -> NDArray[np.int32]:
@@ -112,34 +120,73 @@ def _read_pixels(file: ImageFile, opaque: NDArray[np.bool_], palette: Palette) -
             raise UserError(f"{file.name} is a grey JPEG, whose compression changes class values. Save it as a PNG.")
         values = values[opaque]
         if file.image.mode != "P":
-            return _from_train_ids(values, palette) or _from_values(values, palette, file.name)
+            return _from_grey(values, palette, file.name)
         if _indices_are_values(file.image, values, palette):
             return _from_values(values, palette, file.name)
-    pixels = np.asarray(file.image.convert("RGB"))[opaque]
+    pixels = _colours_of(file.image, opaque)
     if not lossy and _is_grey_of_values(pixels, palette):
-        return _from_values(pixels[:, 0], palette, file.name)
+        return _from_grey(pixels[:, 0], palette, file.name)
     return _from_colours(pixels, palette)
+
+
+def _colours_of(image: Image.Image, opaque: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(n, 3): the colours of the opaque pixels. Row by row, since whole copies of a large image take gigabytes."""
+    pixels = np.empty((np.count_nonzero(opaque), 3), np.uint8)
+    rows = max(1, BLOCK // image.width)
+    done = 0
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        band = np.asarray(rgb_of(image.crop((0, top, image.width, bottom))))[opaque[top:bottom]]
+        pixels[done : done + len(band)] = band
+        done += len(band)
+    return pixels
 
 
 def _with_alpha(read: LabelRead, alpha: NDArray[np.uint8], palette: Palette) -> LabelRead:
     """`read` saying what its opacity (H, W) has done to it."""
-    clear = int((alpha < 128).sum())
-    half = int(((alpha > 0) & (alpha < 255)).sum())
+    counts = _counts(alpha)
+    clear, half = int(counts[:128].sum()), int(counts[1:255].sum())
     message = read.message
     if clear:
-        message += f" {clear:,} transparent pixels became {palette.classes[palette.unlabelled].name}."
+        message += f" {_pixels(clear, 'transparent pixel')} became {palette.classes[palette.unlabelled].name}."
     if half:
-        message += f" {half:,} pixels were half transparent: paint with a hard, opaque brush."
+        were = "was" if half == 1 else "were"
+        message += f" {_pixels(half)} {were} half transparent: paint with a hard, opaque brush."
     return replace(read, exact=read.exact and not half, message=message)
 
 
 def _palette_of(file: ImageFile) -> str | None:
     name = file.image.info.get(PALETTE_KEY)
-    return str(name)[:100] if name else None
+    return str(name) if name else None
 
 
 def _title(palette_name: str) -> str:
-    return load_palette(palette_name).title if palette_name in palette_names() else f"the palette “{palette_name}”"
+    if palette_name in palette_names():
+        return load_palette(palette_name).title
+    return f"the palette “{printable(palette_name[:100])}”"
+
+
+def _pixels(count: int, unit: str = "pixel") -> str:
+    return f"{count:,} {unit}" if count == 1 else f"{count:,} {unit}s"
+
+
+def _blocks(length: int) -> Iterator[slice]:
+    """0 to `length` in slices of BLOCK, for what would need many bytes a pixel if all were done at once."""
+    return (slice(start, start + BLOCK) for start in range(0, length, BLOCK))
+
+
+def _counts(values: NDArray) -> NDArray[np.intp]:
+    """(256,): how often 0 to 255 occur in an array that holds nothing else."""
+    flat = values.reshape(-1)
+    return sum((np.bincount(flat[block], minlength=256) for block in _blocks(flat.size)), np.zeros(256, np.intp))
+
+
+def _looked_up(values: NDArray, table: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(n,) positions in the table -> (n,) what is there."""
+    found = np.empty(values.shape, np.uint8)
+    for block in _blocks(len(values)):
+        found[block] = table[values[block]]
+    return found
 
 
 # --- By value ---
@@ -161,25 +208,40 @@ def _values(file: ImageFile) -> NDArray | None:
     return values
 
 
+def _from_grey(values: NDArray, palette: Palette, name: str) -> LabelRead:
+    """Grey pixels (n,): train ids where they plainly are, else class values. Raises UserError as `_from_values`."""
+    read = _from_train_ids(values, palette) or _from_values(values, palette, name)
+    ids = _train_ids(palette)
+    if read.how == "train ids" or not ids or values.min() > 0 or values.max() > max(ids):
+        return read
+    warning = f" If these are train ids (0 to {max(ids)}), it is wrong: open the file with the class values instead."
+    return replace(read, exact=False, message=read.message + warning)
+
+
+def _train_ids(palette: Palette) -> dict[int, int]:
+    """Train id -> index, for the classes that are evaluated; empty where a dataset has none."""
+    return {each.train_id: each.index for each in palette.classes if each.train_id not in (None, -1, 255)}
+
+
 def _from_values(values: NDArray, palette: Palette, name: str) -> LabelRead:
     """Raises UserError where a value is no class of the palette."""
     classes = _without_instances(values, palette)
     if not _fits(classes, palette):
         raise UserError(_outside(values, palette, name))
-    labels = palette.indices_by_file_value()[classes].astype(np.uint8)
+    labels = _looked_up(classes, palette.indices_by_file_value().astype(np.uint8))
     return LabelRead(labels, "dataset values", True, 0, (), f"Read the class values of {palette.title} as they are.")
 
 
 def _from_train_ids(values: NDArray, palette: Palette) -> LabelRead | None:
     """The map if its values are train ids: 255 is theirs, and doesn't occur beside such small class values."""
-    ids = {each.train_id: each.index for each in palette.classes if each.train_id not in (None, -1, 255)}
+    ids = _train_ids(palette)
     inside = values[values != 255]
     if not ids or values.dtype != np.uint8 or not 0 < inside.size < values.size or inside.max() > max(ids):
         return None
     table = np.full(256, palette.unlabelled, np.uint8)
     table[list(ids)] = list(ids.values())
     message = f"Read as the train ids of {palette.title} (0 to {max(ids)}), not its class values."
-    return LabelRead(table[values], "train ids", True, 0, (), message)
+    return LabelRead(_looked_up(values, table), "train ids", True, 0, (), message)
 
 
 def _without_instances(values: NDArray, palette: Palette) -> NDArray:
@@ -193,8 +255,7 @@ def _fits(values: NDArray, palette: Palette) -> bool:
     """Is every value a class of the palette?"""
     if values.min() < 0 or values.max() > 255:
         return False
-    seen = np.bincount(values, minlength=256) > 0
-    return bool((palette.indices_by_file_value()[seen] >= 0).all())
+    return bool((palette.indices_by_file_value()[_counts(values) > 0] >= 0).all())
 
 
 def _outside(values: NDArray, palette: Palette, name: str) -> str:
@@ -203,10 +264,10 @@ def _outside(values: NDArray, palette: Palette, name: str) -> str:
     wrong = ~np.isin(_without_instances(found, palette), palette.file_values)
     listed = ", ".join(str(value) for value in found[wrong][:5]) + (" …" if wrong.sum() > 5 else "")
     others = [load_palette(other) for other in palette_names() if other != palette.name]
-    fitting = [other.title for other in others if _fits(_without_instances(values, other), other)]
+    fitting = [other.title for other in others if _fits(found, other)]  # no instances: any number is one of some class
     remedy = f"It fits {fitting[0]}: open it with that palette" if len(fitting) == 1 else "Open it with its own palette"
     return (
-        f"{name} holds {'values' if wrong.sum() > 1 else 'the value'} {listed} ({counts[wrong].sum():,} pixels), "
+        f"{name} holds {'values' if wrong.sum() > 1 else 'the value'} {listed} ({_pixels(counts[wrong].sum())}), "
         f"outside {palette.title} ({_ranges(palette.file_values)}). {remedy}."
     )
 
@@ -224,30 +285,54 @@ def _ranges(values: NDArray[np.uint8]) -> str:
 def _indices_are_values(image: Image.Image, indices: NDArray[np.uint8], palette: Palette) -> bool:
     """Are the indices of indexed colour (those of the opaque pixels) class values, rather than the colours classes?
 
-    They are not where one of them is no class, nor where more pixels have a colour that belongs to another class than
-    have one that belongs to none: painting programs number colours as they please, and datasets that number classes
-    mostly colour them otherwise. A grey ramp (index i in the grey i) says nothing.
+    They are where the table says nothing of classes: it ends before the indices do, gives all or several of them one
+    colour, or is a grey ramp (index i in the grey i) or the Pascal VOC table. They are not where one of them is no
+    class, nor where the table's greys are class values, nor where more pixels have a colour that belongs to another
+    class than have one that belongs to none: painting programs number colours as they please, and datasets that number
+    classes mostly colour them otherwise.
     """
-    if not _fits(indices, palette):
-        return False
-    counts = np.bincount(indices, minlength=256)
+    counts = _counts(indices)
     used = np.flatnonzero(counts)
-    colours, counts = _colour_table(image)[used], counts[used]
-    if (colours == used[:, None]).all():
+    given = _colour_table(image)
+    if used[-1] >= len(given):
         return True
+    colours, counts = given[used], counts[used]
+    different = len(np.unique(_codes(colours)))
+    if different == 1 < len(used):
+        return True
+    fits = _fits(indices, palette)
     tables = (palette.colours, palette.standard_colours)
     table = max(tables, key=lambda each: counts[_exact(colours, each) >= 0].sum())
     known = _exact(colours, table) >= 0
+    if (colours == used[:, None]).all() or _is_voc(given):
+        # COCO-Stuff's standard colours are the VOC table one further, so by colour every class would be the one before.
+        # Labelling programs put this table into all they save, so it is no evidence of that: only an index that is no
+        # class value is (182, which numbers from 1 have, and values from 0 have not).
+        return fits or not known.all()
+    if not fits:
+        return False
+    if different < len(used):
+        return True
+    if _is_grey_of_values(colours, palette):
+        return False
     agrees = (table[palette.indices_by_file_value()[used]] == colours).all(1)
     return counts[known & ~agrees].sum() <= counts[~known].sum()
 
 
 def _colour_table(image: Image.Image) -> NDArray[np.uint8]:
-    """(256, 3): the colours of an indexed image; black where its table is shorter."""
-    table = np.zeros((256, 3), np.uint8)
-    given = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)[:256]
-    table[: len(given)] = given
-    return table
+    """(n, 3): the colours of an indexed image, n ≤ 256."""
+    return np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)[:256]
+
+
+def _is_voc(colours: NDArray[np.uint8]) -> bool:
+    """Is a colour table (n, 3), but for black at its end, the Pascal VOC table?
+
+    There the bits of an index go to red, green and blue in turn, from the highest bit of each down.
+    """
+    filled = np.flatnonzero(colours.any(1)).max(initial=-1) + 1
+    index = np.arange(filled)[:, None]
+    bits = [(index >> (3 * place + np.arange(3)) & 1) << (7 - place) for place in range(3)]
+    return filled > FEW and bool((colours[:filled] == sum(bits)).all())
 
 
 def _is_grey_of_values(pixels: NDArray[np.uint8], palette: Palette) -> bool:
@@ -255,7 +340,7 @@ def _is_grey_of_values(pixels: NDArray[np.uint8], palette: Palette) -> bool:
     grey = pixels[:, 0]
     if not ((pixels[:, 1] == grey).all() and (pixels[:, 2] == grey).all() and _fits(grey, palette)):
         return False
-    seen = np.flatnonzero(np.bincount(grey))[:, None].repeat(3, axis=1)
+    seen = np.flatnonzero(_counts(grey))[:, None].repeat(3, axis=1)
     return not any((_exact(seen, table) >= 0).all() for table in (palette.colours, palette.standard_colours))
 
 
@@ -264,13 +349,13 @@ def _is_grey_of_values(pixels: NDArray[np.uint8], palette: Palette) -> bool:
 
 def _from_colours(pixels: NDArray[np.uint8], palette: Palette) -> LabelRead:
     """pixels (n, 3) -> the nearest classes by display or by standard colour, whichever is nearer in all."""
-    codes = _codes(pixels)
-    place = np.zeros(2**24, np.int32)  # colour code -> position among the colours that occur
-    place[codes] = 1
+    place = np.zeros(2**24, np.int32)  # colour code -> how often it occurs, then its position among those that occur
+    for block in _blocks(len(pixels)):
+        codes, times = np.unique(_codes(pixels[block]), return_counts=True)
+        place[codes] += times.astype(np.int32)
     seen = np.flatnonzero(place).astype(np.int32)
+    counts = place[seen]
     place[seen] = np.arange(len(seen), dtype=np.int32)
-    positions = place[codes]
-    counts = np.bincount(positions, minlength=len(seen))
     colours = np.stack([seen >> 16, seen >> 8 & 255, seen & 255], 1).astype(np.uint8)
     tables = {"display colours": palette.colours, "standard colours": palette.standard_colours}
     nearest = {how: _nearest(colours, table) for how, table in tables.items()}
@@ -278,13 +363,16 @@ def _from_colours(pixels: NDArray[np.uint8], palette: Palette) -> LabelRead:
     indices, distance = nearest[how]
     chosen, sharing = _one_of_each(indices, tables[how], counts, palette)
     snapped = int(counts[distance > 0].sum())
+    labels = np.empty(len(pixels), np.uint8)
+    for block in _blocks(len(pixels)):
+        labels[block] = chosen[place[_codes(pixels[block])]]
     return LabelRead(
-        labels=chosen[positions],
+        labels=labels,
         how=how,
         exact=not snapped and not sharing,
         snapped=snapped,
         ambiguous=sharing,
-        message=_colour_message(how, snapped, (distance * counts).sum() / codes.size, sharing, palette),
+        message=_colour_message(how, snapped, (distance * counts).sum() / len(pixels), sharing, palette),
     )
 
 
@@ -339,9 +427,9 @@ def _one_of_each(
 def _colour_message(how: str, snapped: int, distance: float, sharing: tuple, palette: Palette) -> str:
     message = f"Read by the {how} of {palette.title}."
     if snapped:
-        message += f" {snapped:,} pixels had other colours and took the nearest."
+        message += f" {_pixels(snapped)} had other colours and took the nearest."
     if distance > UNLIKELY:
         message += f" They are far from it: check that this is a label map of {palette.title} and not a photo."
     for names, count in sharing:
-        message += f" {count:,} pixels could be {', '.join(names[:-1])} or {names[-1]}, which share a colour."
+        message += f" {_pixels(count)} could be {', '.join(names[:-1])} or {names[-1]}, which share a colour."
     return message

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,8 @@ from engine.schedule import alpha_bars
 from engine.trajectory import levels, timesteps
 from engine.types import EditRequest, LabelMap, Level, RenderRequest, Sampling, Step, UserError
 
+FIRST = "scenes"  # the model that the page opens with, and the default of every command
+PREVIEW_SIDE = 1024
 LONGEST = 4  # the long side is computed at up to this many times the short one; beyond, the map is squeezed
 
 
@@ -53,7 +55,7 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class Frame:
-    """Pictures (N, H, W, 3) uint8 after `step` of `steps`; previews until step == steps."""
+    """Pictures (N, H, W, 3) uint8 after `step` of `steps`; previews, of large ones smaller, until step == steps."""
 
     step: int
     steps: int
@@ -61,8 +63,9 @@ class Frame:
 
 
 def available_models() -> list[ModelInfo]:
-    """Every file in `checkpoints/`; a broken one is listed with its reason."""
-    return [_info(name, path) for name, path in shipped_models().items()]
+    """Every file in `checkpoints/`, FIRST first; a broken one is listed with its reason."""
+    found = [_info(name, path) for name, path in shipped_models().items()]
+    return sorted(found, key=lambda info: (info.name != FIRST, info.name))
 
 
 def _info(name: str, path: Path) -> ModelInfo:
@@ -130,7 +133,8 @@ def _frames(
     with torch.inference_mode():
         denoise = clipped(map_denoiser(model, resize_labels(labels, *size), sampling.guidance))
         for step in _steps(sampling, denoise, noise(), walk, noise):
-            yield Frame(step.index + 1, len(walk) - 1, to_pictures(_shown(step, walk), labels.shape))
+            shape = labels.shape if step.index == len(walk) - 2 else preview_size(*labels.shape)
+            yield Frame(step.index + 1, len(walk) - 1, to_pictures(_shown(step, walk), shape))
 
 
 def edit(model: Model, request: EditRequest) -> Generator[Frame]:
@@ -149,6 +153,7 @@ def edit(model: Model, request: EditRequest) -> Generator[Frame]:
 def _edit_frames(model: Model, request: EditRequest, walk: list[Level]) -> Generator[Frame]:
     config, sampling = model.network.config, request.sampling
     height, width = model_size(*request.region.shape, config.image_size, config.stride)
+    small = preview_of(request)
     with torch.inference_mode():
         photo = from_picture(resize_photo(request.photo, height, width)).to(model.device)
         region = torch.from_numpy(shrink_region(request.region, height, width))[None, None].to(model.device)
@@ -158,9 +163,25 @@ def _edit_frames(model: Model, request: EditRequest, walk: list[Level]) -> Gener
         denoise = keep_known(denoise, region, photo, noise)
         x = walk[0].alpha * photo + walk[0].sigma * noise
         for step in _steps(sampling, denoise, x, walk, draw):
-            pictures = to_pictures(_shown(step, walk), request.region.shape)
-            laid = np.stack([lay_over(request.photo, picture, request.region) for picture in pictures])
+            shown = request if step.index == len(walk) - 2 else small
+            pictures = to_pictures(_shown(step, walk), shown.region.shape)
+            laid = np.stack([lay_over(shown.photo, picture, shown.region) for picture in pictures])
             yield Frame(step.index + 1, len(walk) - 1, laid)
+
+
+def preview_of(request: EditRequest) -> EditRequest:
+    """The edit at a size at which showing every step costs little; the finished picture has the photo's own."""
+    size = preview_size(*request.region.shape)
+    if size == request.region.shape:
+        return request
+    photo, region = resize_photo(request.photo, *size), shrink_region(request.region, *size)
+    return replace(request, photo=photo, region=region, labels=resize_labels(request.labels, *size))
+
+
+def preview_size(height: int, width: int) -> tuple[int, int]:
+    """The size at which a picture is shown while it forms: at most PREVIEW_SIDE on the long side."""
+    scale = min(1.0, PREVIEW_SIDE / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def map_denoiser(model: Model, labels: LabelMap, guidance: float) -> Denoiser:

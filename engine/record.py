@@ -40,6 +40,8 @@ def render_request(stored: dict[str, Any]) -> RenderRequest:
     if version != VERSION:
         raise UserError(f"The picture's record has version {version}, this version reads {VERSION}. Update Spadework.")
     try:
+        if not isinstance(stored["model"], str):
+            raise TypeError("its model is no name")
         sampling = stored["sampling"]
         sampling = Sampling(**{**sampling, "seeds": tuple(sampling["seeds"])})
         return RenderRequest(stored["model"], unpack(stored["labels"]), sampling)

@@ -67,7 +67,7 @@ class Sampling:
 
     sampler: SamplerName = "ddim"
     steps: int = 20
-    guidance: float = 1.5  # 1 = none; the paper's own scale counts from 0 (s_paper = s - 1)
+    guidance: float = 2.5  # 1 = none; the paper's own scale counts from 0 (s_paper = s - 1)
     seeds: tuple[int, ...] = (0,)
     spacing: Spacing = "trailing"
 
@@ -76,10 +76,13 @@ class Sampling:
             raise UserError(f"Sampler “{self.sampler}” is not known. Choose ddim or ddpm.")
         if self.spacing not in ("trailing", "even", "stride"):
             raise UserError(f"Spacing “{self.spacing}” is not known. Choose trailing, even or stride.")
+        for what, number in (("Steps", self.steps), *(("Seed", seed) for seed in self.seeds)):
+            if not isinstance(number, int):
+                raise UserError(f"{what}: {number!r} is not a whole number. Give one.")
         if not 1 <= self.steps <= MAX_STEPS:
             raise UserError(f"{self.steps} steps is outside 1 to {MAX_STEPS}. 20 is a good start.")
         if not 0 <= self.guidance <= MAX_GUIDANCE:
-            raise UserError(f"Guidance {self.guidance:g} is outside 0 to {MAX_GUIDANCE:g}. 1.5 is a good start.")
+            raise UserError(f"Guidance {self.guidance:g} is outside 0 to {MAX_GUIDANCE:g}. 2.5 is a good start.")
         if not self.seeds:
             raise UserError("No seed was given. Give at least one whole number.")
         for seed in self.seeds:

@@ -105,7 +105,7 @@ def test_models_are_found_by_name_or_path(saved, monkeypatch, tmp_path):
     monkeypatch.setattr("engine.checkpoint.FOLDER", tmp_path)
     assert find_checkpoint("tiny") == saved
     assert find_checkpoint(saved) == saved
-    with pytest.raises(UserError, match="no model “huge”. Choose one of tiny"):
+    with pytest.raises(UserError, match=r"no model “huge”\. Choose one of tiny"):
         find_checkpoint("huge")
 
 

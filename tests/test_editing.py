@@ -3,7 +3,7 @@ import pytest
 import torch
 from oracle import circle, gaussian_denoiser
 
-from engine.editing import keep_known, lay_over, seam, shrink_region
+from engine.editing import bounding_box, keep_known, lay_over, seam, shrink_region
 from engine.samplers import ddim
 
 
@@ -66,3 +66,21 @@ def test_lay_over_takes_the_picture_inside_and_the_photo_outside():
     laid = lay_over(photo, picture, region)
     assert not laid[~region].any()
     assert (laid[40:88, 40:88] == 200).all()
+
+
+def test_laying_over_the_box_equals_laying_over_everything():
+    """Against the slow obvious way: the opacity of the whole picture."""
+    rng = np.random.default_rng(0)
+    photo, picture = rng.integers(0, 256, (2, 200, 150, 3), dtype=np.uint8)
+    region = np.zeros((200, 150), bool)
+    region[40:90, 100:] = True  # touches the right border
+    region[150:160, 10:40] = True
+    opacity = seam(region, softness=150 / 64)[:, :, None]
+    plain = np.rint(photo + (picture.astype(np.float32) - photo) * opacity).astype(np.uint8)
+    assert np.array_equal(lay_over(photo, picture, region), plain)
+
+
+def test_the_box_has_a_known_border_where_there_is_one():
+    region = np.zeros((10, 10), bool)
+    region[3:5, 7:] = True
+    assert bounding_box(region) == (slice(2, 6), slice(6, 11))

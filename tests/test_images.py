@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -12,7 +13,15 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from engine import images
-from engine.images import read_photo, read_region, read_request, resize_labels, resize_photo, save_png
+from engine.images import (
+    read_photo,
+    read_photo_file,
+    read_region,
+    read_request,
+    resize_labels,
+    resize_photo,
+    save_png,
+)
 from engine.label_files import colour_map, palette_named_in, read_instances, read_label_map, save_label_map
 from engine.palette import load_palette, palette_from, palette_names
 from engine.types import UserError
@@ -119,6 +128,16 @@ def test_train_ids_are_told_from_class_values():
     assert read_label_map(encoded(np.array([[7, 26, 255]], np.uint8)), CITY).how == "dataset values"
 
 
+def test_train_ids_without_unlabelled_pixels_are_read_as_class_values_but_doubted():
+    read = read_label_map(encoded(np.array([[0, 13, 18]], np.uint8)), CITY)
+    assert (read.how, read.exact, read.labels.tolist()) == ("dataset values", False, [[0, 13, 18]])
+    assert "If these are train ids (0 to 18), it is wrong" in read.message
+    for plain, palette in ([[0, 13, 19]], CITY), ([[7, 13, 18]], CITY), ([[0, 13, 18]], ADE):
+        read = read_label_map(encoded(np.array(plain, np.uint8)), palette)
+        assert read.exact
+        assert "train ids" not in read.message
+
+
 # --- What we save ourselves ---
 
 
@@ -160,6 +179,27 @@ def test_a_map_of_a_palette_nobody_knows():
         read_label_map(encoded(np.zeros((2, 2), np.uint8), pnginfo=info), ADE)
 
 
+def test_what_a_file_says_of_its_palette_is_not_trusted(tmp_path):
+    """The name is anyone's: it must not become a path to open, nor move the cursor of a terminal."""
+    for name in ("cells", str(tmp_path / "own.json"), "../palettes/ade20k.json", "\x1b[2J\x07oh\n\u202eno"):
+        info = PngInfo()
+        info.add_itxt("spadework:palette", name)
+        data = encoded(np.zeros((2, 2), np.uint8), pnginfo=info)
+        assert palette_named_in(data) is None
+        with pytest.raises(UserError, match="painted with the palette") as caught:
+            read_label_map(data, ADE)
+        assert str(caught.value).isprintable()
+
+
+def test_a_file_name_of_control_characters(tmp_path):
+    file = tmp_path / "a\x1b[31m\nb.png"
+    file.write_bytes(b"no image")
+    for attempt in (lambda: read_photo(file), lambda: save_png(f"{tmp_path}/no\n/c\x07.png", NOISE, {})):
+        with pytest.raises(UserError) as caught:
+            attempt()
+        assert str(caught.value).isprintable()
+
+
 def test_saving_a_label_outside_the_palette(tmp_path):
     for attempt in (save_label_map, lambda _, labels, palette: colour_map(labels, palette)):
         with pytest.raises(UserError, match=r"Label 13 is outside CMP Facades \(0 to 12\)"):
@@ -193,6 +233,68 @@ def test_a_grey_ramp_leaves_the_indices_even_where_a_grey_is_a_class():
     ramp = np.arange(256)[:, None].repeat(3, 1)
     read = read_label_map(encoded(indexed([[120, 140]], ramp)), ADE)  # as colours: wall and road
     assert read.labels.tolist() == [[119, 139]]
+
+
+def test_greys_in_another_order_than_their_indices_are_values():
+    values = np.array([[2, 3, 7, 7], [7, 3, 2, 2]], np.uint8)
+    renumbered = Image.fromarray(values).convert("RGB").quantize(3, dither=0)
+    assert renumbered.mode == "P"
+    for data in (encoded(Image.fromarray(values), "GIF"), encoded(renumbered), encoded(renumbered, "GIF")):
+        assert np.array(Image.open(io.BytesIO(data))).max() < 7  # other numbers than the greys
+        read = read_label_map(data, ADE)
+        assert (read.how, read.exact) == ("dataset values", True)
+        assert (read.labels == values - 1).all()
+
+
+def test_indexed_greys_of_the_palette_itself_are_colours():
+    read = read_label_map(encoded(indexed([[0, 1, 2]], [[120] * 3, [0] * 3, [230] * 3])), ADE)
+    assert (read.how, read.labels.tolist()) == ("standard colours", [[0, 150, 8]])
+
+
+def test_a_colour_table_that_holds_less_than_the_indices():
+    values = np.array([[0, 3, 5, 150]], np.uint8)
+    black, paired = np.zeros((256, 3)), (np.arange(256) // 2)[:, None].repeat(3, 1)
+    paired[4] = paired[5]
+    short = png(4, 1, kind=3, rows=b"\0" + values.tobytes(), before=[(b"PLTE", bytes([9, 9, 9, 80, 2, 1]))])
+    some_alike = encoded(indexed([[0, 4, 5, 150]], paired))
+    for data, labels in (
+        (encoded(indexed(values, black)), [[150, 2, 4, 149]]),
+        (short, [[150, 2, 4, 149]]),
+        (some_alike, [[150, 3, 4, 149]]),
+    ):
+        read = read_label_map(data, ADE)
+        assert (read.how, read.exact, read.labels.tolist()) == ("dataset values", True, labels)
+    with pytest.raises(UserError, match="the value 200"):
+        read_label_map(encoded(indexed([[0, 200]], black)), ADE)
+
+
+def voc_table():
+    """The Pascal VOC colours, (256, 3): three bits of the index at a time, from the highest bit of each colour down."""
+    table = np.zeros((256, 3), np.uint8)
+    for index in range(256):
+        for bit in range(8):
+            table[index, bit % 3] |= (index >> bit & 1) << (7 - bit // 3)
+    return table
+
+
+def test_the_pascal_voc_table_leaves_the_indices():
+    """COCO-Stuff's standard colours are that table one further, so by colour every class would be the one before."""
+    for table in (voc_table(), voc_table()[:182]):
+        values = np.array([[0, 1, 22, 92, 181]], np.uint8)
+        read = read_label_map(encoded(indexed(values, table)), COCO)
+        assert (read.how, read.exact) == ("dataset values", True)
+        assert (read.labels == values).all()
+    unlabelled = read_label_map(encoded(indexed([[7, 255]], voc_table())), COCO)
+    assert unlabelled.labels.tolist() == [[7, COCO.unlabelled]]
+    from_one = read_label_map(encoded(indexed([[0, 1, 182]], voc_table())), COCO)  # 182: numbered from 1, 0 is none
+    assert (from_one.how, from_one.labels.tolist()) == ("standard colours", [[COCO.unlabelled, 0, 181]])
+    with pytest.raises(UserError, match="the value 200"):
+        read_label_map(encoded(indexed([[0, 200]], voc_table())), ADE)
+
+
+def test_two_colours_that_happen_to_begin_the_pascal_voc_table_are_colours():
+    read = read_label_map(encoded(indexed([[0, 1]], COCO.standard_colours[[COCO.unlabelled, 0]])), COCO)
+    assert read.labels.tolist() == [[COCO.unlabelled, 0]]
 
 
 def test_indexed_standard_colours_of_other_classes_are_colours():
@@ -355,6 +457,17 @@ def test_a_large_map_of_many_colours_takes_seconds_not_minutes():
     assert (read.labels == labels).mean() > 0.99
 
 
+def test_a_large_map_needs_few_bytes_a_pixel():
+    labels = np.random.default_rng(0).integers(0, 151, (30, 30)).repeat(100, 0).repeat(100, 1).astype(np.uint8)
+    data = encoded(np.dstack([colour_map(labels, ADE), np.full_like(labels, 255)]), compress_level=1)
+    tracemalloc.start()
+    read = read_label_map(data, ADE)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (read.labels == labels).all()
+    assert peak < 12 * labels.size + 100_000_000  # the second: tables and blocks of fixed size
+
+
 # --- Values outside the palette ---
 
 
@@ -368,7 +481,7 @@ def test_values_outside_the_palette_are_named_with_count_bound_and_remedy(tmp_pa
 
 def test_a_value_that_several_palettes_or_none_have():
     with pytest.raises(
-        UserError, match=r"the value 20 \(1 pixels\), outside CMP Facades \(0 to 12\)\. Open it with its own"
+        UserError, match=r"the value 20 \(1 pixel\), outside CMP Facades \(0 to 12\)\. Open it with its own"
     ):
         read_label_map(encoded(np.array([[20]], np.uint8)), FACADES)
     with pytest.raises(
@@ -382,6 +495,8 @@ def test_a_value_that_several_palettes_or_none_have():
 def test_instances_of_another_dataset():
     with pytest.raises(UserError, match=r"the value 26001 .*outside ADE20K"):
         read_label_map(encoded(np.array([[3, 26001]], np.uint16)), ADE)
+    with pytest.raises(UserError, match=r"the value 40000 \(1 pixel\), outside ADE20K .*Open it with its own"):
+        read_label_map(encoded(np.array([[3, 40000]], np.uint16)), ADE)  # 40 of COCO-Stuff by the instance rule alone
     with pytest.raises(UserError, match=r"the value 50000 .*outside Cityscapes \(0 to 33 and 255\)"):
         read_label_map(encoded(np.array([[3, 50000]], np.uint16)), CITY)
 
@@ -406,6 +521,7 @@ READERS = {
     "palette": palette_named_in,
     "instances": read_instances,
     "photo": read_photo,
+    "photo file": read_photo_file,
     "region": read_region,
     "request": read_request,
 }
@@ -565,6 +681,65 @@ def red_and_blue_swapped(profile):
     return profile.replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")
 
 
+def test_an_edit_keeps_the_values_opacity_and_profile_of_its_photo(tmp_path):
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = red_and_blue_swapped(srgb)
+    alpha = np.arange(64 * 64).reshape(64, 64).astype(np.uint8)
+    original = read_photo_file(encoded(np.dstack([NOISE, alpha]), icc_profile=profile))
+    assert original.pixels.dtype == np.uint8
+    assert (original.pixels == NOISE).all()
+    save_png(tmp_path / "edit.png", 255 - original.pixels, {"seed": 1}, like=original)
+    edit = read_photo_file(tmp_path / "edit.png")
+    assert (edit.pixels == 255 - NOISE).all()
+    assert (edit.alpha == alpha).all()
+    assert edit.profile == original.profile == profile
+    assert read_request(tmp_path / "edit.png") == {"seed": 1}
+    with pytest.raises(UserError, match="The picture is 32 × 64, the photo whose opacity it keeps 64 × 64"):
+        save_png(tmp_path / "edit.png", NOISE[:, :32], {}, like=original)
+
+
+def test_an_edit_of_a_plain_photo_is_plain(tmp_path):
+    save_png(tmp_path / "edit.png", NOISE, {}, like=read_photo_file(encoded(NOISE)))
+    edit = read_photo_file(tmp_path / "edit.png")
+    assert (edit.alpha, edit.profile) == (None, None)
+    assert Image.open(tmp_path / "edit.png").mode == "RGB"
+
+
+def test_the_values_of_a_camera_jpeg_are_those_in_its_file(shared):
+    file = shared / "data/formats/coco_stuff/images/000000000785.jpg"
+    photo = read_photo_file(file)
+    assert (photo.pixels == np.asarray(Image.open(file).convert("RGB"))).all()
+    assert photo.profile == Image.open(file).info["icc_profile"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_photo_files_of_other_modes():
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    colours = [(9, 8, 7), (5, 6, 4)]
+    palette = read_photo_file(encoded(indexed([[0, 1]], colours), transparency=b"\0\x64", icc_profile=srgb))
+    assert (palette.pixels.tolist(), palette.alpha.tolist()) == ([[[9, 8, 7], [5, 6, 4]]], [[0, 100]])
+    assert palette.profile == srgb
+    grey = read_photo_file(encoded(np.array([[3, 200]], np.uint8), icc_profile=b"of grey"))
+    assert (grey.pixels.tolist(), grey.profile) == ([[[3] * 3, [200] * 3]], None)
+    deep = encoded(np.array([[0, 256 * 100, 65535]], np.uint16))
+    assert (read_photo_file(deep).pixels == read_photo(deep)).all()
+    cyan = encoded(Image.new("CMYK", (8, 8), (255, 0, 0, 0)), "JPEG", icc_profile=b"of ink")
+    assert (read_photo_file(cyan).pixels == read_photo(cyan)).all()
+    assert read_photo_file(cyan).profile is None
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = np.dstack([NOISE, NOISE[..., 0]])[:, :40]
+    turned = read_photo_file(encoded(pixels, exif=exif))
+    assert (np.dstack([turned.pixels, turned.alpha]) == np.rot90(pixels, -1)).all()
+
+
+def test_a_profile_too_large_for_a_png_is_converted():
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    huge = encoded(NOISE, "TIFF", icc_profile=red_and_blue_swapped(srgb) + bytes(2**20))
+    assert (read_photo_file(huge).pixels == read_photo(huge)).all()
+    assert read_photo_file(huge).profile is None
+
+
 def test_a_region_is_white_or_opaque():
     grey = np.array([[0, 127, 128, 255]], np.uint8)
     expected = [[False, False, True, True]]
@@ -632,6 +807,28 @@ def test_places_that_can_not_be_written_to(tmp_path):
         with pytest.raises(UserError, match=text):
             save_label_map(path, np.zeros((2, 2), np.uint8), ADE)
     assert [each.name for each in tmp_path.iterdir()] == ["folder.png"]
+
+
+def test_a_full_disk_and_a_file_instead_of_a_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="can't be written: Not a directory"):
+        save_png(tmp_path / "file" / "a.png", NOISE, {})
+
+    class Full(io.BytesIO):
+        def write(self, _):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match="can't be written: No space left"):
+        save_png(Full(), NOISE, {})
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to root")
+def test_a_read_only_folder(tmp_path):
+    tmp_path.chmod(0o555)
+    with pytest.raises(UserError, match="can't be written: Permission denied"):
+        save_png(tmp_path / "a.png", NOISE, {})
+    tmp_path.chmod(0o755)
 
 
 def test_what_is_written_can_be_read_by_others(tmp_path):

@@ -93,13 +93,43 @@ def test_a_configuration_survives_storage():
     assert NetworkConfig.from_dict(TINY.to_dict()) == TINY
 
 
+def test_heads_must_only_fit_where_attention_runs():
+    config = NetworkConfig(
+        image_size=64,
+        num_classes=3,
+        model_channels=64,
+        channel_mult=(0.5, 1, 1),
+        num_res_blocks=1,
+        attention_resolutions=(16,),
+        num_head_channels=64,
+        spade_hidden=8,
+    )
+    network = UNet(config)
+    x, t = inputs(64, 64)
+    assert network(x, t, null_condition(2, 64, 64)).shape == (2, 6, 64, 64)
+    with pytest.raises(UserError, match="A level of 32 channels does not divide into attention heads of 64"):
+        NetworkConfig.from_dict({**config.to_dict(), "attention_resolutions": [64]})
+
+
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
         ({"prediction": "noise"}, "noise"),
         ({"prediction": "v"}, "learn_sigma"),
         ({"model_channels": 40}, "32"),
-        ({"num_head_channels": 64}, "one attention head of 64"),
+        ({"num_head_channels": 64}, "32 channels does not divide into attention heads of 64"),
+        ({"num_head_channels": 24}, "32 channels does not divide into attention heads of 24"),
+        ({"num_head_channels": 0}, "num_head_channels = 0"),
+        ({"num_head_channels": -1, "num_heads": 3}, "32 channels does not divide into 3 attention heads"),
+        ({"image_size": 15}, "15 is not a multiple of 2, the network's stride. Use 16"),
+        ({"image_size": 0}, "image_size = 0 is outside 1"),
+        ({"image_size": "16"}, "image_size = '16' is not a whole number"),
+        ({"image_size": True}, "image_size = True is not a whole number"),
+        ({"channel_mult": []}, "channel_mult is empty"),
+        ({"channel_mult": [1, None]}, "is not a list of numbers"),
+        ({"attention_resolutions": [0]}, "attention_resolutions = 0 is outside 1"),
+        ({"dropout": float("nan")}, "dropout = nan is not a number"),
+        ({"instance_edges": 1}, "instance_edges = 1 is not true or false"),
         ({"colour": 1}, "colour"),
     ],
 )

@@ -7,7 +7,7 @@ from engine import pipeline
 from engine.condition import condition_from
 from engine.pipeline import SeededNoise, edit, generate, model_size
 from engine.schedule import alpha_bars
-from engine.trajectory import levels, timesteps
+from engine.trajectory import timesteps
 from engine.types import EditRequest, RenderRequest, Sampling, UserError
 
 
@@ -66,8 +66,14 @@ def test_a_picture_equals_the_plain_way():
 
 @pytest.mark.parametrize(
     ("size", "computed"),
-    [((512, 512), (128, 128)), ((512, 1024), (128, 256)), ((213, 320), (128, 192)), ((8, 2048), (128, 512)), ((1, 1), (128, 128))],
-)  # fmt: skip
+    [
+        ((512, 512), (128, 128)),
+        ((512, 1024), (128, 256)),
+        ((213, 320), (128, 192)),
+        ((8, 2048), (128, 512)),
+        ((1, 1), (128, 128)),
+    ],
+)
 def test_maps_are_computed_at_the_training_size_in_whole_strides(size, computed):
     assert model_size(*size, image_size=128, stride=16) == computed
 
@@ -139,6 +145,14 @@ def test_outside_the_region_the_photo_stays_bit_for_bit(sampler, strength, size)
     for picture in last.pictures:
         assert np.array_equal(picture[~region], request.photo[~region])
         assert (picture[region] != request.photo[region]).mean() > 0.5
+
+
+def test_previews_of_a_large_photo_are_small_and_the_result_is_not():
+    region = np.zeros((1500, 800), bool)
+    region[100:300, 100:300] = True
+    frames = list(edit(tiny_model(), edit_request(region)))
+    assert [frame.pictures.shape[1:3] for frame in frames] == [(1024, 546)] * 2 + [(1500, 800)]
+    assert np.array_equal(frames[-1].pictures[0][~region], photo_of(1500, 800)[~region])
 
 
 def test_a_low_strength_keeps_more_of_the_photo():

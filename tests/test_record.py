@@ -34,6 +34,11 @@ def test_an_edit_keeps_its_region_strength_and_the_photo_s_fingerprint():
     [
         ({"spadework": 2}, "version 2, this version reads 1"),
         ({"sampling": {}}, "damaged"),
+        ({"model": ["x"]}, "its model is no name"),
+        (
+            {"sampling": {"sampler": "ddim", "steps": 20.5, "guidance": 1.5, "seeds": [1]}},
+            r"20\.5 is not a whole number",
+        ),
         ({"labels": {"w": 14, "h": 9, "z": "????"}}, "does not hold 14 x 9"),
         ({"labels": {**pack(LABELS), "h": 10}}, "does not hold 14 x 10"),
         ({"labels": {**pack(LABELS), "h": 10**9}}, "outside 1 to"),

@@ -1,5 +1,8 @@
+import csv
 import dataclasses
 import json
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 
@@ -15,10 +18,10 @@ from engine.palette import load_palette
 from engine.training.data import Pair, Sampler
 from engine.training.loop import Trainer, adjacent_levels, condition_maps, train
 from engine.training.loss import discretised_log_likelihood, losses
-from engine.training.pairs import census, load_pairs, read_weights, training_folder, validation_folder
+from engine.training.pairs import census, load_pairs, pairs_folder, read_weights, validation_folder
 from engine.training.recipe import Recipe, small_recipe
 from engine.training.run import CHECKPOINT, Run, TrainRequest
-from engine.training.state import load_state, save_state
+from engine.training.state import load_state, open_run, save_state
 from engine.training.validate import validation_errors
 from engine.types import UserError
 
@@ -108,7 +111,7 @@ def test_some_maps_lose_classes_and_some_are_dropped_whole():
 
 
 def test_pairs_are_read_from_a_folder(folder):
-    pairs = load_pairs(training_folder(folder), FACADES, short_side=20)
+    pairs = load_pairs(pairs_folder(folder, "train"), FACADES, short_side=20)
     assert [pair.name for pair in pairs] == ["p0", "p1", "p2"]
     assert pairs[0].labels.shape == (20, 20)
     assert set(np.unique(pairs[0].labels)) == {1, 5}
@@ -123,6 +126,21 @@ def test_weights_come_from_an_index_beside_the_splits(folder):
     assert load_pairs(folder / "train", FACADES, 20)[0].weight == 0.25
 
 
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("name\tweight\np0\tmuch\n", "line 2: the weight “much” is not a number"),
+        ("name\tweight\np0\t0.5\np1\n", "line 3: the weight “” is not a number"),
+        ("name\tweight\np0\t-2\n", "from 0 to 1"),
+        ("photo\tweight\np0\t0.5\n", "none called name"),
+    ],
+)
+def test_a_faulty_index_is_named(folder, table, words):
+    (folder / "index.tsv").write_text(table, encoding="utf-8")
+    with pytest.raises(UserError, match=words):
+        read_weights(folder / "train")
+
+
 def test_a_pair_that_does_not_fit_is_named(folder):
     (folder / "train" / "labels" / "p1.png").unlink()
     with pytest.raises(UserError, match=r"p1\.png has no label map"):
@@ -131,7 +149,7 @@ def test_a_pair_that_does_not_fit_is_named(folder):
     with pytest.raises(UserError, match="is 24 x 24 px, its map 9 x 8"):
         load_pairs(folder / "train", FACADES, 20)
     with pytest.raises(UserError, match="holds no images/ and labels/"):
-        training_folder(folder / "val" / "images")
+        pairs_folder(folder / "val" / "images", "train")
 
 
 # --- Loss ---
@@ -184,15 +202,20 @@ def test_the_variance_s_loss_does_not_teach_eps():
 def test_training_learns_what_the_map_says():
     learner = trainer(dataclasses.replace(RECIPE, images=480, learning_rate=3e-3, drop_map=0.2))
     before = validation_errors(learner.average, coloured_pairs(), RECIPE)
+    assert before.wins <= 0.5
     for step in range(120):
         learner.step(step)
     after = validation_errors(learner.average, coloured_pairs(), RECIPE)
     assert after.right < 0.5 * before.right
     assert after.right < 0.7 * after.wrong
     assert after.right < 0.9 * after.null
+    assert after.wins == 1
+    assert str(after).endswith("(right below wrong in 100 % of pairs)")
 
 
 def test_a_run_killed_and_resumed_equals_one_that_was_not(tmp_path):
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
     whole = trainer()
     losses_whole = [p.loss for p in train(whole, tmp_path / "whole")]
     assert len(losses_whole) == RECIPE.steps == 12
@@ -232,10 +255,51 @@ def test_a_state_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_another_network_does_not_resume_a_run(tmp_path):
-    list(islice(train(trainer(), tmp_path), 1))
     other = dataclasses.replace(RECIPE, network=dataclasses.replace(RECIPE.network, spade_hidden=16))
+    open_run(tmp_path, other).close()
+    open_run(tmp_path, RECIPE).close()  # nothing was trained yet, so nothing is in the way
+    save_state(tmp_path, {"done": 1})
     with pytest.raises(UserError, match="holds a run with another network"):
-        next(train(trainer(other), tmp_path))
+        open_run(tmp_path, other)
+    with open_run(tmp_path, dataclasses.replace(RECIPE, images=96)):
+        assert json.loads((tmp_path / "recipe.json").read_text(encoding="utf-8"))["images"] == 96
+    (tmp_path / "recipe.json").write_text('{"images"', encoding="utf-8")
+    with pytest.raises(UserError, match=r"recipe\.json can't be read"):
+        open_run(tmp_path, RECIPE)
+
+
+def test_two_processes_do_not_share_a_run(tmp_path):
+    program = (
+        "import json, sys; from pathlib import Path\n"
+        "from engine.training.state import open_run; from engine.training.recipe import Recipe\n"
+        "lock = open_run(Path(sys.argv[1]), Recipe.from_dict(json.loads(sys.argv[2])))\n"
+        "print('open', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path), json.dumps(RECIPE.to_dict())]
+    root = Path(__file__).resolve().parent.parent
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "open\n"
+        with pytest.raises(UserError, match="Another training writes to"):
+            open_run(tmp_path, RECIPE)
+        other.stdin.close()
+    open_run(tmp_path, RECIPE).close()
+
+
+def test_a_run_s_folder_is_no_file(tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(UserError, match="it is a file"):
+        open_run(tmp_path / "run", RECIPE)
+    with pytest.raises(UserError, match="another --out"):
+        open_run(tmp_path / "run" / "inner", RECIPE)
+
+
+def test_a_state_that_was_cut_short_is_named(tmp_path):
+    save_state(tmp_path, {"done": 1})
+    whole = (tmp_path / "state.pt").read_bytes()
+    for length in (0, 10, len(whole) // 2, len(whole) - 1):
+        (tmp_path / "state.pt").write_bytes(whole[:length])
+        with pytest.raises(UserError, match=r"state\.pt can't be read"):
+            load_state(tmp_path)
 
 
 def test_the_learning_rate_warms_up_and_falls_at_the_end():
@@ -251,8 +315,18 @@ def test_a_recipe_survives_storage_and_names_what_is_wrong():
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
     with pytest.raises(UserError, match="colour"):
         Recipe.from_dict({**recipe.to_dict(), "colour": 1})
-    with pytest.raises(UserError, match="drop_map = 2 is outside 0 to 0.9"):
+    with pytest.raises(UserError, match=r"drop_map = 2 is outside 0 to 0\.9"):
         dataclasses.replace(recipe, drop_map=2)
+    for name, value, words in (
+        ("diffusion_steps", "x", "diffusion_steps = 'x' is not a whole number"),
+        ("diffusion_steps", 1, "diffusion_steps = 1 is outside 25"),
+        ("learning_rate", [1], "is not a number"),
+        ("schedule", "square", "is not linear or cosine"),
+        ("palette", 3, "is not a text"),
+        ("network", 5, "The network configuration is 5"),
+    ):
+        with pytest.raises(UserError, match=words):
+            Recipe.from_dict({**recipe.to_dict(), name: value})
 
 
 # --- A whole run ---
@@ -261,7 +335,9 @@ def test_a_recipe_survives_storage_and_names_what_is_wrong():
 def test_a_run_leaves_a_model_a_log_and_sheets(folder, tmp_path):
     out = tmp_path / "run"
     recipe = dataclasses.replace(RECIPE, images=12)
-    reports = list(Run(TrainRequest(folder, FACADES, recipe, out, licence="for tests")).reports())
+    run = Run(TrainRequest(folder, FACADES, recipe, out, licence="for tests"))
+    assert run.warnings == []
+    reports = list(run.reports())
     assert [report.progress.step for report in reports] == [1, 2, 3]
     last = reports[-1]
     assert last.errors is not None
@@ -271,4 +347,32 @@ def test_a_run_leaves_a_model_a_log_and_sheets(folder, tmp_path):
     assert description.facts["images_seen"] == 12
     assert description.facts["class_share"]["facade"] == pytest.approx(0.5)
     assert description.facts["validation_eps_error"]["right"] == pytest.approx(last.errors.right)
-    assert len((out / "log.csv").read_text(encoding="utf-8").splitlines()) == 2
+    assert description.facts["validation"] == "held-out pairs"
+    log = (out / "log.csv").read_text(encoding="utf-8")
+    (row,) = csv.DictReader(log.splitlines())
+    assert (row["step"], float(row["wins"])) == ("3", last.errors.wins)
+
+    (out / CHECKPOINT).unlink()  # as if killed between the last step and the export
+    (again,) = Run(TrainRequest(folder, FACADES, recipe, out)).reports()
+    assert again.progress.step == again.progress.steps == 3
+    assert again.progress.loss is None
+    assert again.errors == last.errors
+    assert (out / "log.csv").read_text(encoding="utf-8") == log
+    assert (out / CHECKPOINT).is_file()
+
+
+def test_what_was_guessed_and_what_is_missing_is_told(folder, tmp_path):
+    snapped = np.full((24, 24, 3), 250, np.uint8)
+    snapped[..., 1:] = 2
+    save_png(folder / "train" / "labels" / "p1.png", snapped, {})
+    (folder / "val").rename(folder / "elsewhere")
+    run = Run(TrainRequest(folder, FACADES, RECIPE, tmp_path / "run"))
+    maps, validation = run.warnings
+    assert maps.startswith(f"1 of 3 label maps in {folder / 'train'} had to be guessed in part, first p1.png: Read by")
+    assert validation.endswith("validated on training pairs.")
+    assert not run.held_out
+    run.lock.close()
+    request = TrainRequest(folder, FACADES, RECIPE, tmp_path / "other", validation=folder / "nowhere")
+    with pytest.raises(UserError, match="nowhere holds no images/"):
+        Run(request)
+    assert not (tmp_path / "other").exists()

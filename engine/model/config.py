@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from math import inf
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from engine.types import UserError
 
@@ -48,16 +49,42 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         if self.prediction not in ("eps", "v", "x0"):
             raise UserError(f"Prediction “{self.prediction}” is not known. A model predicts eps, v or x0.")
+        check_bounds("Network", vars(self), BOUNDS)
+        if not self.channel_mult:
+            raise UserError("Network: channel_mult is empty. Give one number a level.")
+        if self.num_head_channels != -1 and self.num_head_channels < 1:
+            raise UserError(f"Network: num_head_channels = {self.num_head_channels} is neither -1 nor above 0.")
         if self.learn_sigma and self.prediction != "eps":
             raise UserError("A learned variance goes with prediction eps only. Set learn_sigma to false.")
-        for width in {int(m * self.model_channels) for m in self.channel_mult}:
-            if width % 32:
+        if self.image_size % self.stride:
+            nearest = self.stride * max(1, round(self.image_size / self.stride))
+            raise UserError(
+                f"Image size {self.image_size} is not a multiple of {self.stride}, the network's stride. Use {nearest}."
+            )
+        for width in self.widths:
+            if width < 32 or width % 32:
                 raise UserError(f"A level of {width} channels does not divide into 32 groups. Use multiples of 32.")
-            if self.num_head_channels > width:
+        self._check_heads()
+
+    def _check_heads(self) -> None:
+        """Raises UserError where attention runs on a width that its heads don't share out evenly."""
+        attended = {width for level, width in enumerate(self.widths) if 2**level in self.attention_strides}
+        for width in sorted(attended | {self.widths[-1]}):  # the middle block attends at the deepest level
+            if self.num_head_channels == -1 and width % self.num_heads:
                 raise UserError(
-                    f"A level of {width} channels is narrower than one attention head of {self.num_head_channels}. "
-                    "Use more channels, or set num_head_channels lower."
+                    f"A level of {width} channels does not divide into {self.num_heads} attention heads. "
+                    "Set num_heads to a number that divides it."
                 )
+            if self.num_head_channels != -1 and width % self.num_head_channels:
+                raise UserError(
+                    f"A level of {width} channels does not divide into attention heads of {self.num_head_channels}. "
+                    "Set num_head_channels to a number that divides it."
+                )
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of every level, finest first."""
+        return tuple(int(multiplier * self.model_channels) for multiplier in self.channel_mult)
 
     @property
     def condition_channels(self) -> int:
@@ -87,7 +114,9 @@ class NetworkConfig:
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> NetworkConfig:
-        """Reads what `to_dict` wrote. Unknown or missing names raise UserError."""
+        """Reads what `to_dict` wrote. Unknown or missing names, and values of another kind, raise UserError."""
+        if not isinstance(stored, dict):
+            raise UserError(f"The network configuration is {stored!r}. Give a JSON object with its names and values.")
         known = {f.name for f in fields(cls)}
         if unknown := set(stored) - known:
             raise UserError(
@@ -98,4 +127,56 @@ class NetworkConfig:
                 f"The network configuration lacks {', '.join(sorted(missing))}. The file is not a Spadework model."
             )
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
+        check_kinds("Network", values, cls)
         return cls(**values)
+
+
+# --- Values that come from files ---
+
+BOUNDS = {
+    "image_size": (1, 8192),
+    "num_classes": (1, 256),
+    "model_channels": (1, 4096),
+    "channel_mult": (0.1, 32),
+    "num_res_blocks": (1, 16),
+    "attention_resolutions": (1, 8192),
+    "num_heads": (1, 256),
+    "spade_hidden": (1, 4096),
+    "patch": (1, 64),
+    "dropout": (0, 0.9),
+}
+
+
+def check_kinds(what: str, values: dict[str, Any], kind: type) -> None:
+    """Raises UserError where a value is not of the type that the dataclass `kind` declares for its name."""
+    hints = get_type_hints(kind)
+    for name, value in values.items():
+        if not _is_of(value, hints[name]):
+            raise UserError(f"{what}: {name} = {value!r} is not {_in_words(hints[name])}. Correct it and start again.")
+
+
+def check_bounds(what: str, values: dict[str, Any], bounds: dict[str, tuple[float, float]]) -> None:
+    """Raises UserError where a value, or one of a tuple's, is outside the lowest and highest that its name may have."""
+    for name, (low, high) in bounds.items():
+        value = values[name]
+        for each in value if isinstance(value, tuple) else (value,):
+            if not low <= each <= high:
+                raise UserError(f"{what}: {name} = {each} is outside {low} to {high}. Change it and start again.")
+
+
+def _is_of(value: Any, hint: Any) -> bool:
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple) and all(_is_of(each, get_args(hint)[0]) for each in value)
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if hint is float:
+        return type(value) in (int, float) and -inf < value < inf
+    return type(value) is hint  # exactly: True is no number
+
+
+def _in_words(hint: Any) -> str:
+    if get_origin(hint) is tuple:
+        return "a list of numbers"
+    if get_origin(hint) is Literal:
+        return " or ".join(get_args(hint))
+    return {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}[hint]

@@ -16,12 +16,16 @@ from engine.types import LabelMap, Photo
 
 @dataclass(frozen=True)
 class Pair:
-    """A photo (H, W, 3) with its label map (H, W); weight in [0, 1] is what `Recipe.favour` acts on."""
+    """A photo (H, W, 3) with its label map (H, W); weight in [0, 1] is what `Recipe.favour` acts on.
+
+    guess: what had to be guessed in reading the map, in words; empty where every pixel was exact.
+    """
 
     name: str
     photo: Photo
     labels: LabelMap
     weight: float = 0.0
+    guess: str = ""
 
 
 @dataclass(frozen=True)

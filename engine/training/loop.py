@@ -19,18 +19,21 @@ from engine.schedule import alpha_bars
 from engine.training.data import Batch, Sampler
 from engine.training.loss import losses, noised
 from engine.training.recipe import Recipe
-from engine.training.state import load_state, open_run, save_state
+from engine.training.state import load_state, save_state
 from engine.trajectory import levels
 from engine.types import Level
 
 
 @dataclass(frozen=True)
 class Progress:
-    """After a step: how far, how well, how fast. `saved` is True right after the state went to disk."""
+    """After a step: how far, how well, how fast. `saved` is True right after the state went to disk.
+
+    loss: None where the run was finished before and no step was made.
+    """
 
     step: int
     steps: int
-    loss: float
+    loss: float | None
     images_per_second: float
     saved: bool
 
@@ -66,7 +69,7 @@ class Trainer:
             self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
         )
         self.levels = adjacent_levels(recipe)
-        # Minutes to compile, then 1.4 times the pictures a second on two cores (bench: `train-step`).
+        # Costs minutes at the start and pays over hours; see docs/performance.md.
         self.forward = torch.compile(self._forward) if compiled else self._forward
 
     def _forward(self, x: Tensor, timesteps: Tensor, maps: Tensor) -> Tensor:
@@ -127,16 +130,19 @@ def train(
     trainer: Trainer, run: Path, *, save_seconds: float = 120, minutes: float | None = None
 ) -> Iterator[Progress]:
     """Trains until the recipe's images are seen or `minutes` are over, saving into `run`; resumes what is there.
+    The caller has opened the run and holds its lock (`open_run`).
 
     Closing the generator saves before it ends.
     """
     recipe = trainer.recipe
-    open_run(run, recipe)
     state = load_state(run)
     done = trainer.restore(state) if state else 0
     started = saved_at = time.monotonic()
     before = done
     on_disk = done
+    if done >= recipe.steps:  # finished before: one last moment, to validate and export
+        yield Progress(done, recipe.steps, None, 0.0, saved=True)
+        return
     try:
         while done < recipe.steps:
             loss = trainer.step(done).item()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 
 import numpy as np
@@ -17,20 +18,23 @@ from engine.types import UserError
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
+def holds_pairs(folder: Path) -> bool:
+    return (folder / "images").is_dir() and (folder / "labels").is_dir()
+
+
 def find_split(folder: Path, split: str) -> Path | None:
     """`folder/split` where it holds images/ and labels/, or None."""
-    inner = folder / split
-    return inner if (inner / "images").is_dir() and (inner / "labels").is_dir() else None
+    return folder / split if holds_pairs(folder / split) else None
 
 
-def training_folder(folder: Path) -> Path:
-    """The folder itself, or its `train`. Raises UserError where neither holds images/ and labels/."""
-    if (folder / "images").is_dir() and (folder / "labels").is_dir():
-        return folder
-    inner = find_split(folder, "train")
-    if inner is None:
-        raise UserError(f"{folder} holds no images/ and labels/ folders, and no train/ with them. Put the pairs there.")
-    return inner
+def pairs_folder(folder: Path, split: str) -> Path:
+    """The folder itself, or its `split`. Raises UserError where neither holds images/ and labels/."""
+    found = folder if holds_pairs(folder) else find_split(folder, split)
+    if found is None:
+        raise UserError(
+            f"{folder} holds no images/ and labels/ folders, and no {split}/ with them. Put the pairs there."
+        )
+    return found
 
 
 def validation_folder(folder: Path) -> Path | None:
@@ -52,7 +56,8 @@ def load_pairs(folder: Path, palette: Palette, short_side: int) -> list[Pair]:
 def _load_pair(photo_path: Path, map_path: Path, palette: Palette, short_side: int, weights: dict[str, float]) -> Pair:
     if not map_path.is_file():
         raise UserError(f"{photo_path.name} has no label map {map_path}. Add it, or take the photo out.")
-    photo, labels = read_photo(photo_path), read_label_map(map_path, palette).labels
+    photo, read = read_photo(photo_path), read_label_map(map_path, palette)
+    labels = read.labels
     if photo.shape[:2] != labels.shape:
         raise UserError(
             f"{photo_path.name} is {photo.shape[1]} x {photo.shape[0]} px, its map {labels.shape[1]} x "
@@ -62,19 +67,52 @@ def _load_pair(photo_path: Path, map_path: Path, palette: Palette, short_side: i
     scale = min(1.0, short_side / min(height, width))
     size = (round(height * scale), round(width * scale))
     return Pair(
-        photo_path.stem, resize_photo(photo, *size), resize_labels(labels, *size), weights.get(photo_path.stem, 0.0)
+        name=photo_path.stem,
+        photo=resize_photo(photo, *size),
+        labels=resize_labels(labels, *size),
+        weight=weights.get(photo_path.stem, 0.0),
+        guess="" if read.exact else f"{map_path.name}: {read.message}",
     )
 
 
+def told_guesses(folder: Path, pairs: list[Pair]) -> list[str]:
+    """One sentence on the maps of `folder` that had to be guessed, or none."""
+    guesses = [pair.guess for pair in pairs if pair.guess]
+    if not guesses:
+        return []
+    return [f"{len(guesses)} of {len(pairs)} label maps in {folder} had to be guessed in part, first {guesses[0]}"]
+
+
 def read_weights(folder: Path) -> dict[str, float]:
-    """Name -> weight from `index.tsv` in the folder or above it (column `weight` or `natural_share`); may be empty."""
-    for path in (folder / "index.tsv", folder.parent / "index.tsv"):
-        if path.is_file():
-            with path.open(encoding="utf-8", newline="") as file:
-                rows = list(csv.DictReader(file, delimiter="\t"))
-            column = next((name for name in ("weight", "natural_share") if rows and name in rows[0]), None)
-            return {row["name"]: float(row[column]) for row in rows} if column else {}
-    return {}
+    """Name -> weight in [0, 1] from `index.tsv` in the folder or above it (column `weight` or `natural_share`); may be
+    empty. Raises UserError for a table that can't be used.
+    """
+    path = next((path for path in (folder / "index.tsv", folder.parent / "index.tsv") if path.is_file()), None)
+    if path is None:
+        return {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(
+            f"{path} can't be read ({error}). Save it as tab-separated UTF-8 text, or remove it."
+        ) from error
+    column = next((name for name in ("weight", "natural_share") if rows and name in rows[0]), None)
+    if column is None:
+        return {}
+    if "name" not in rows[0]:
+        raise UserError(f"{path} has a column {column}, but none called name. Add the photos' names without suffix.")
+    return {row["name"]: _weight(row[column], path, line) for line, row in enumerate(rows, start=2)}
+
+
+def _weight(text: str | None, path: Path, line: int) -> float:
+    try:
+        weight = float(text or "")
+    except ValueError:
+        weight = math.nan
+    if not 0 <= weight <= 1:
+        raise UserError(f"{path}, line {line}: the weight “{text or ''}” is not a number from 0 to 1. Correct it.")
+    return weight
 
 
 def census(pairs: list[Pair], classes: int) -> NDArray[np.float64]:

@@ -5,9 +5,26 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from engine.model.config import NetworkConfig
+from engine.model.config import NetworkConfig, check_bounds, check_kinds
 from engine.schedule import ScheduleName
-from engine.types import UserError
+from engine.types import MAX_SEED, UserError
+
+BOUNDS = {
+    "diffusion_steps": (25, 10_000),  # fewer have no linear schedule, and no sample sheet
+    "images": (1, 10**10),
+    "batch": (1, 4096),
+    "learning_rate": (1e-7, 1),
+    "warm_up": (0, 10**9),
+    "decay_from": (0, 1),
+    "weight_decay": (0, 1),
+    "clip_norm": (1e-6, 10**6),
+    "ema": (0, 0.999999),
+    "drop_map": (0, 0.9),
+    "clear_classes": (0, 1),
+    "crop": (0.1, 1),
+    "favour": (0.1, 100),
+    "seed": (0, MAX_SEED),
+}
 
 
 @dataclass(frozen=True)
@@ -40,19 +57,7 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("images", 1, 10**10),
-            ("batch", 1, 4096),
-            ("learning_rate", 1e-7, 1.0),
-            ("ema", 0.0, 0.999999),
-            ("drop_map", 0.0, 0.9),
-            ("clear_classes", 0.0, 1.0),
-            ("crop", 0.1, 1.0),
-            ("favour", 0.1, 100.0),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise UserError(f"Recipe: {name} = {value} is outside {low:g} to {high:g}. Change it and start again.")
+        check_bounds("Recipe", vars(self), BOUNDS)
 
     @property
     def steps(self) -> int:
@@ -70,12 +75,19 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Recipe:
+        """Reads what `to_dict` wrote. Unknown or missing names, and values of another kind, raise UserError."""
+        if not isinstance(stored, dict):
+            raise UserError(f"The recipe is {stored!r}. Give a JSON object with its names and values.")
         known = {f.name for f in fields(cls)}
         if unknown := set(stored) - known:
             raise UserError(
                 f"The recipe names {', '.join(sorted(unknown))}, which is not known. Known: {', '.join(sorted(known))}."
             )
-        return cls(**{**stored, "network": NetworkConfig.from_dict(stored["network"])})
+        if missing := {"network", "palette"} - set(stored):
+            raise UserError(f"The recipe lacks {', '.join(sorted(missing))}. Give one that a run has stored.")
+        values = {**stored, "network": NetworkConfig.from_dict(stored["network"])}
+        check_kinds("Recipe", values, cls)
+        return cls(**values)
 
 
 def small_recipe(palette: str, num_classes: int, instance_edges: bool, **changes: Any) -> Recipe:

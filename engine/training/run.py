@@ -16,17 +16,18 @@ from engine.checkpoint import Description, save_checkpoint
 from engine.images import save_png
 from engine.palette import Palette
 from engine.pipeline import Model, best_device
-from engine.training.data import Pair, Sampler
+from engine.training.data import Sampler
 from engine.training.loop import Progress, Trainer, train
-from engine.training.pairs import census, load_pairs, training_folder, validation_folder
+from engine.training.pairs import census, load_pairs, pairs_folder, told_guesses, validation_folder
 from engine.training.recipe import Recipe
 from engine.training.sheet import sample_sheet
+from engine.training.state import open_run
 from engine.training.validate import Errors, validation_errors
 from engine.types import Sampling
 
 CHECKPOINT = "model.safetensors"
 LOG = "log.csv"
-SHEET_SAMPLING = Sampling(steps=25, guidance=1.5, seeds=(1, 2))
+SHEET_SAMPLING = Sampling(steps=20, guidance=2.5, seeds=(1, 2))
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class TrainRequest:
     minutes: float | None = None
     validation: Path | None = None
     validate_minutes: float = 5.0
+    compiled: bool = False
     title: str = ""
     licence: str = ""
 
@@ -55,23 +57,39 @@ class Report:
 
 
 class Run:
-    """The parts of a run that live from its start to its end."""
+    """The parts of a run that live from its start to its end. `warnings` are sentences for the user.
+
+    Holds the lock of the run's folder until `reports` ends.
+    """
 
     def __init__(self, request: TrainRequest) -> None:
         self.request = request
         recipe, palette = request.recipe, request.palette
-        folder = training_folder(request.data)
+        folder, held_out = pairs_folder(request.data, "train"), validation_folder(request.data)
+        if request.validation is not None:
+            held_out = pairs_folder(request.validation, "val")
+        self.lock = open_run(request.out, recipe)
         short_side = round(recipe.network.image_size / recipe.crop)
         self.pairs = load_pairs(folder, palette, short_side)
-        held_out = request.validation or validation_folder(request.data)
-        self.validation: list[Pair] = load_pairs(held_out, palette, short_side) if held_out else self.pairs[:16]
+        self.warnings = told_guesses(folder, self.pairs)
+        self.held_out = held_out is not None
+        if held_out is not None:
+            self.validation = load_pairs(held_out, palette, short_side)
+            self.warnings += told_guesses(held_out, self.validation)
+        else:
+            self.validation = self.pairs[:16]
+            self.warnings.append("There are no pairs to validate on (val/, or --val): validated on training pairs.")
         self.census = census(self.pairs, palette.size)
         seen = {*np.flatnonzero(self.census).tolist(), palette.unlabelled}
         sampler = Sampler(self.pairs, recipe, palette.unlabelled, palette.mirrored)
-        self.trainer = Trainer(recipe, sampler, torch.tensor(sorted(seen)), best_device())
+        self.trainer = Trainer(recipe, sampler, torch.tensor(sorted(seen)), best_device(), request.compiled)
 
     def reports(self) -> Iterator[Report]:
-        """Trains, validating and exporting every `validate_minutes` and at the end."""
+        """Trains, validating and exporting every `validate_minutes` and at the end. Can be called once."""
+        with self.lock:
+            yield from self._reports()
+
+    def _reports(self) -> Iterator[Report]:
         request, started = self.request, time.monotonic()
         validated = started
         for progress in train(self.trainer, request.out, minutes=request.minutes):
@@ -93,7 +111,8 @@ class Run:
         sheet = request.out / "sheets" / f"{progress.step:07d}.png"
         sheet.parent.mkdir(exist_ok=True)
         save_png(sheet, sample_sheet(model, self.validation, SHEET_SAMPLING), {})
-        append_row(request.out / LOG, {"step": progress.step, "loss": progress.loss, **dataclasses.asdict(errors)})
+        if progress.loss is not None:  # else the run was finished before, and its last row is there
+            append_row(request.out / LOG, {"step": progress.step, "loss": progress.loss, **dataclasses.asdict(errors)})
         return sheet
 
     def _description(self, progress: Progress, errors: Errors) -> Description:
@@ -102,6 +121,7 @@ class Run:
             "images_seen": progress.step * recipe.batch,
             "pairs": len(self.pairs),
             "recipe": {name: value for name, value in recipe.to_dict().items() if name != "network"},
+            "validation": "held-out pairs" if self.held_out else "training pairs",
             "validation_pairs": len(self.validation),
             "validation_eps_error": dataclasses.asdict(errors),
             "class_share": {

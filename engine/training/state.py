@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
@@ -14,6 +15,7 @@ from engine.types import UserError
 
 STATE = "state.pt"
 RECIPE = "recipe.json"
+LOCK = ".lock"
 
 
 def write_atomically(path: Path, write: Any) -> None:
@@ -28,23 +30,65 @@ def save_state(run: Path, state: dict[str, Any]) -> None:
 
 
 def load_state(run: Path) -> dict[str, Any] | None:
-    """The last state that was written whole, or None for a fresh run."""
+    """The last state that was written whole, or None for a fresh run. Raises UserError for a damaged file."""
     path = run / STATE
     if not path.exists():
         return None
-    return torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # what a damaged file raises depends on where the damage is
+        raise UserError(
+            f"{path} can't be read: it is cut short or damaged. Delete it to start this run anew, or use another --out."
+        ) from error
 
 
-def open_run(run: Path, recipe: Recipe) -> None:
-    """Makes the folder, or checks that it holds a run of the same network. The amount of training may change."""
-    run.mkdir(parents=True, exist_ok=True)
-    path = run / RECIPE
-    if path.exists():
-        stored = Recipe.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        for name in ("network", "palette", "schedule", "diffusion_steps"):
-            if getattr(stored, name) != getattr(recipe, name):
-                raise UserError(
-                    f"{run} holds a run with another {name}. Give the same settings to resume it, or another --out."
-                )
+def open_run(run: Path, recipe: Recipe) -> IO[str]:
+    """Makes the folder, or checks that what it holds can be resumed: a run of the same network. The amount of training
+    may change. Returns the folder's lock: no other process can open the run until it is closed. Raises UserError.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        lock = (run / LOCK).open("a", encoding="utf-8")
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        reason = "it is a file" if run.is_file() else getattr(error, "strerror", None) or error
+        raise UserError(f"{run} can't be the run's folder: {reason}. Choose another --out.") from error
+    if not _lock(lock):
+        lock.close()
+        raise UserError(f"Another training writes to {run}. Wait for its end, or choose another --out.")
+    if (run / STATE).exists():
+        _check_same(run, recipe)
     text = json.dumps(recipe.to_dict(), indent=1)
-    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+    write_atomically(run / RECIPE, lambda part: part.write_text(text, encoding="utf-8"))
+    return lock
+
+
+def _check_same(run: Path, recipe: Recipe) -> None:
+    """Raises UserError unless `run` was of the same network as `recipe`."""
+    path = run / RECIPE
+    try:
+        stored = Recipe.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError, UserError) as error:
+        raise UserError(
+            f"{path} can't be read, so its run can't go on ({error}). Restore the file, or choose another --out."
+        ) from error
+    for name in ("network", "palette", "schedule", "diffusion_steps"):
+        if getattr(stored, name) != getattr(recipe, name):
+            raise UserError(
+                f"{run} holds a run with another {name}. Give the same settings to resume it, or another --out."
+            )
+
+
+def _lock(file: IO[str]) -> bool:
+    """Lock the open `file` until it is closed, or its process ends; False where another holds it."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)  # a disk without locks: go on
+    return True

@@ -1,0 +1,222 @@
+"""The whole app as a newcomer starts it: `launch.py app` in its own process, a real Chromium, the shipped model."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.canvas import decode
+from engine.checkpoint import shipped_models
+from engine.images import read_photo, read_request, save_png
+from engine.label_files import read_label_map
+from engine.palette import load_palette
+
+pytest_plugins = ["browser"]
+
+ROOT = Path(__file__).resolve().parent.parent
+ADE = load_palette("ade20k")
+PATIENCE = 60_000  # ms: a picture on a slow, busy machine
+
+pytestmark = pytest.mark.skipif("scenes" not in shipped_models(), reason="checkpoints/scenes.safetensors is not there")
+
+
+BEYOND = """width => [...document.querySelectorAll("button, input, h1, .sw-say")]
+    .filter(element => element.offsetParent && element.getBoundingClientRect().right > width + 1)
+    .map(element => element.outerHTML.slice(0, 80))"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def address():
+    """The URL of a running app."""
+    port = free_port()
+    command = [sys.executable, "launch.py", "--no-venv", "app", "--no-browser", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    url = f"http://127.0.0.1:{port}/"
+    try:
+        wait_for(url, process)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def wait_for(url: str, process: subprocess.Popen) -> None:
+    for _ in range(240):
+        if process.poll() is not None:
+            pytest.fail(f"the app ended at once: {process.stdout.read()}")
+        try:
+            urllib.request.urlopen(url, timeout=5)
+            return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail("the app did not answer within two minutes")
+
+
+@pytest.fixture
+def desk(open_page, address):
+    """A fresh page, ready to paint on."""
+    page = open_page(address, accept_downloads=True)
+    page.set_default_timeout(PATIENCE)
+    page.wait_for_selector("[data-ready]")
+    page.wait_for_selector("html[data-wired]", state="attached")
+    return page
+
+
+def pick(page, name: str) -> None:
+    page.get_by_placeholder(re.compile("Search")).fill(name)
+    page.get_by_role("option", name=name, exact=True).or_(
+        page.get_by_role("button", name=name, exact=True)
+    ).first.click()
+    page.get_by_placeholder(re.compile("Search")).fill("")
+
+
+def stroke(page, *points: tuple[float, float]) -> None:
+    """Drags over the canvas, through shares of its width and height."""
+    box = page.locator(".sw-stage").bounding_box()
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for point in at[1:]:
+        page.mouse.move(*point, steps=8)
+    page.mouse.up()
+
+
+def painted(page) -> np.ndarray:
+    return decode(page.evaluate("() => window.spadework.payload('desk')")).labels
+
+
+def say(page, kind: str) -> str:
+    """Waits for a status of that kind, and returns its text."""
+    return page.locator(f".sw-say[data-kind={kind}]").inner_text(timeout=PATIENCE)
+
+
+def set_number(page, widget: str, value: float) -> None:
+    box = page.locator(f"#{widget} input[type=number]").first
+    box.fill(str(value))
+    box.press("Tab")
+
+
+def until(page, condition: Callable[[], bool]) -> None:
+    """Waits for what only Python can see."""
+    for _ in range(PATIENCE // 100):
+        if condition():
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("waited in vain")
+
+
+def download(page, press) -> Path:
+    with page.expect_download() as info:
+        press()
+    return Path(info.value.path())
+
+
+def test_paint_generate_cancel_generate_again_save_and_open(desk, tmp_path):
+    before = painted(desk)
+    pick(desk, "road")
+    stroke(desk, (0.4, 0.5), (0.6, 0.6))
+    labels = painted(desk)
+    assert (labels == ADE.index_of("road")).sum() > (before == ADE.index_of("road")).sum()
+
+    set_number(desk, "sw-steps", 1000)
+    desk.click("#sw-generate")
+    desk.wait_for_selector(".sw-say[data-kind=busy] progress")
+    desk.wait_for_selector("#sw-picture img")
+    assert "left" in say(desk, "busy")
+    desk.click("#sw-cancel")
+    assert "Stopped" in say(desk, "stopped")
+
+    set_number(desk, "sw-steps", 4)
+    desk.locator("#sw-lock input").check()
+    set_number(desk, "sw-seed", 7)
+    desk.locator(".sw-stage").click(position={"x": 5, "y": 5}, modifiers=["Alt"])
+    desk.keyboard.press("Control+Enter")
+    assert "Saved as" in say(desk, "done")
+
+    saved = download(desk, lambda: desk.click("#sw-save"))
+    request = read_request(saved.read_bytes())
+    assert request["sampling"]["seeds"] == [7]
+    assert request["sampling"]["steps"] == 4
+    assert read_photo(saved.read_bytes()).shape == (*labels.shape, 3)
+
+    map_file = tmp_path / "map.png"
+    map_file.write_bytes(
+        download(desk, lambda: desk.get_by_role("button", name=re.compile("Save map")).click()).read_bytes()
+    )
+    assert np.array_equal(read_label_map(map_file, ADE).labels, labels)
+    pick(desk, "sky")
+    stroke(desk, (0.3, 0.3), (0.7, 0.7))
+    assert not np.array_equal(painted(desk), labels)
+    desk.locator("#sw-open").evaluate("button => button.previousElementSibling.id = 'open-file'")
+    desk.set_input_files("#open-file", map_file)
+    until(desk, lambda: np.array_equal(painted(desk), labels))
+
+
+def test_an_example_opens_and_a_bad_file_is_a_sentence(desk, tmp_path):
+    before = painted(desk)
+    desk.locator("#sw-examples .thumbnail-item").nth(1).click()
+    until(desk, lambda: painted(desk).shape != before.shape)
+    bad = tmp_path / "holiday.png"
+    bad.write_bytes(b"not a picture")
+    kept = painted(desk)
+    desk.locator("#sw-open").evaluate("button => button.previousElementSibling.id = 'open-file'")
+    desk.set_input_files("#open-file", bad)
+    assert "holiday.png can't be read as an image" in say(desk, "problem")
+    assert "Traceback" not in desk.content()
+    assert np.array_equal(painted(desk), kept)
+
+
+def test_paint_on_a_photo_and_repaint_it(desk, tmp_path):
+    photo = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+    save_png(tmp_path / "photo.png", photo, {})
+    desk.locator("#sw-photo").evaluate("button => button.previousElementSibling.id = 'photo-file'")
+    desk.set_input_files("#photo-file", tmp_path / "photo.png")
+    assert "Photo of 320 x 240" in say(desk, "done")
+    desk.wait_for_function("() => window.spadework.hasUnder('desk')")
+    pick(desk, "tree")
+    stroke(desk, (0.45, 0.45), (0.55, 0.55))
+    labels = painted(desk)
+    assert labels.shape == (240, 320)
+    set_number(desk, "sw-steps", 4)
+    desk.click("#sw-repaint")
+    desk.wait_for_function("() => document.querySelector('.sw-say').textContent.includes('Saved as')", timeout=PATIENCE)
+    result = read_photo(download(desk, lambda: desk.click("#sw-save")).read_bytes())
+    outside = labels == ADE.unlabelled
+    assert 0 < (~outside).sum() < outside.sum()
+    assert np.array_equal(result[outside], photo[outside])
+    assert not np.array_equal(result[~outside], photo[~outside])
+    desk.click("#sw-close")
+    desk.wait_for_selector("#sw-generate:visible")
+    desk.wait_for_function("() => !window.spadework.hasUnder('desk')")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_overflows(open_page, address, width, height, scheme):
+    page = open_page(address, viewport={"width": width, "height": height}, color_scheme=scheme)
+    page.wait_for_selector("[data-ready]", timeout=PATIENCE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    wide = page.evaluate(BEYOND, width)
+    assert wide == []
+
+
+def test_a_page_elsewhere_is_refused(address):
+    request = urllib.request.Request(address, headers={"Origin": "https://elsewhere.example"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(request, timeout=20)
