@@ -23,15 +23,20 @@ MIN_SIDE = 8
 MAX_SIDE = 2048
 CONTAINER = '<div class="spadework"></div>'
 
-Payload = dict[str, Any]  # {"w", "h", "z": base64(zlib(indices)), "palette", "seq"}
+Payload = dict[str, Any]  # {"w", "h", "z": base64(zlib(indices)), "palette", "seq"}, to the browser also "under"
 
 
 @dataclass(frozen=True)
 class Painted:
-    """A label map and the palette that gives its indices their meaning."""
+    """A label map and the palette that gives its indices their meaning.
+
+    under: a photo for the browser to show beneath the map, as a data URL of a JPEG or PNG, stretched over the map's
+        area; "" takes the present one away, None leaves it. Only on its way to the browser: what comes back has None.
+    """
 
     labels: LabelMap  # uint8 (H, W), 8 to 2048 a side
     palette: str
+    under: str | None = None
 
 
 class LabelCanvas(gr.HTML):
@@ -39,6 +44,7 @@ class LabelCanvas(gr.HTML):
 
     Listen to `input` (one event a finished stroke), not to `change`. Make it an output only to load a map on purpose:
     the browser takes whatever arrives as a new document, which the artist can undo. Returning None leaves the map be.
+    A photo under the map is no part of the document: undo leaves it, and it stays until it is replaced or removed.
     """
 
     def __init__(
@@ -88,7 +94,8 @@ def encode(painted: Painted) -> Payload:
     height, width = painted.labels.shape
     data = zlib.compress(np.ascontiguousarray(painted.labels, np.uint8).tobytes())
     seq = time.time_ns() // 1000
-    return {"w": width, "h": height, "z": base64.b64encode(data).decode(), "palette": painted.palette, "seq": seq}
+    payload = {"w": width, "h": height, "z": base64.b64encode(data).decode(), "palette": painted.palette, "seq": seq}
+    return payload if painted.under is None else {**payload, "under": painted.under}
 
 
 def decode(payload: Payload) -> Painted:

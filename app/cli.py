@@ -17,7 +17,7 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong with an argument in one line, and ends with status 2."""
 
     def error(self, message: str) -> None:
-        self.exit(2, f"{self.prog}: {message}. See {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {' '.join(message.split())}. See {self.prog} --help\n")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -89,10 +89,10 @@ def add_render(parser: Parser) -> None:
 
 
 def add_edit(parser: Parser) -> None:
-    parser.add_argument("--photo", type=Path, required=True, metavar="FILE", help="the photo to change a part of")
+    parser.add_argument("--photo", type=file, required=True, metavar="FILE", help="the photo to change a part of")
     add_map(parser)
     parser.add_argument(
-        "--region", type=Path, required=True, metavar="FILE", help="picture that is white where the photo may change"
+        "--region", type=file, required=True, metavar="FILE", help="picture that is white where the photo may change"
     )
     parser.add_argument(
         "--strength",
@@ -107,13 +107,15 @@ def add_edit(parser: Parser) -> None:
 
 def add_train(parser: Parser) -> None:
     """Options left out are None: the recipe's own value holds."""
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder holding images/ and labels/")
-    parser.add_argument("--palette", required=True, metavar="NAME|FILE", help="the classes of the label files")
+    parser.add_argument("--data", type=file, required=True, metavar="DIR", help="folder holding images/ and labels/")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="RUN", help="folder of the run; an unfinished one goes on"
+        "--palette", type=name, required=True, metavar="NAME|FILE", help="the classes of the label files"
     )
-    parser.add_argument("--val", type=Path, metavar="DIR", help="pairs to validate on (default: val beside train)")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="JSON file with recipe values, such as a run's own")
+    parser.add_argument(
+        "--out", type=file, required=True, metavar="RUN", help="folder of the run; an unfinished one goes on"
+    )
+    parser.add_argument("--val", type=file, metavar="DIR", help="pairs to validate on (default: val beside train)")
+    parser.add_argument("--config", type=file, metavar="FILE", help="JSON file with recipe values, such as a run's own")
     parser.add_argument("--minutes", type=positive_float, metavar="X", help="stop after this long")
     parser.add_argument("--images", type=positive_int, metavar="N", help="stop after this many images seen")
     parser.add_argument("--image-size", type=positive_int, metavar="N", help="side of the training pictures in pixels")
@@ -121,6 +123,13 @@ def add_train(parser: Parser) -> None:
     parser.add_argument("--batch", type=positive_int, metavar="N", help="pictures a step")
     parser.add_argument("--lr", type=positive_float, metavar="X", help="learning rate")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the run")
+    parser.add_argument("--title", default="", metavar="TEXT", help="what the list of models calls it (default: RUN)")
+    parser.add_argument("--licence", default="", metavar="TEXT", help="the terms, stored inside the model")
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the network: minutes at the start, faster steps (needs a C++ compiler)",
+    )
 
 
 def add_test(parser: Parser) -> None:
@@ -140,9 +149,13 @@ COMMANDS = (
 
 
 def add_map(parser: Parser) -> None:
-    parser.add_argument("--map", type=Path, required=True, metavar="FILE", help="the label map")
-    parser.add_argument("--model", metavar="NAME|FILE", help="the model to use (default: the first one shipped)")
-    parser.add_argument("--palette", metavar="NAME", help="the classes of the map (default: those of the model)")
+    parser.add_argument("--map", type=file, required=True, metavar="FILE", help="the label map")
+    parser.add_argument(
+        "--model", type=name, metavar="NAME|FILE", help="the model to use (default: the first one shipped)"
+    )
+    parser.add_argument(
+        "--palette", type=name, metavar="NAME", help="the classes of the map (default: those of the model)"
+    )
 
 
 def add_sampling(parser: Parser) -> None:
@@ -155,7 +168,7 @@ def add_sampling(parser: Parser) -> None:
     parser.add_argument(
         "--guidance",
         type=float,
-        default=1.5,
+        default=2.5,
         metavar="X",
         help="how strictly to follow the map; 1 is none (default %(default)s)",
     )
@@ -196,13 +209,31 @@ def checked(text: str, kind: type, allowed, bound: str) -> float:
     return value
 
 
+def name(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("nothing is named: give a name or a file, or leave the option out")
+    return text
+
+
+def file(text: str) -> Path:
+    return Path(name(text))
+
+
 def png(text: str) -> Path:
-    """A path whose folder exists, so that a long run does not end with nowhere to save."""
-    path = Path(text)
+    """A path that can be saved to, so that a long run does not end with nowhere to save."""
+    path = file(text)
+    try:
+        folder, parent = path.is_dir(), path.parent.is_dir()
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise argparse.ArgumentTypeError(f"{text} can't be saved to: {error.strerror}") from error
+    if folder:
+        raise argparse.ArgumentTypeError(f"{text} is a folder: name a file in it that ends in .png")
     if path.suffix.lower() != ".png":
         raise argparse.ArgumentTypeError(f"{text} does not end in .png, the one format that keeps the request inside")
-    if not path.parent.is_dir():
+    if not parent:
         raise argparse.ArgumentTypeError(f"the folder {path.parent} does not exist: make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"the folder {path.parent} can't be written to: choose another")
     return path
 
 

@@ -11,11 +11,12 @@ import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.cli import DEFAULT_PORT
 
 if TYPE_CHECKING:
+    from engine.images import PhotoFile
     from engine.palette import Palette
     from engine.pipeline import Frame
     from engine.training.recipe import Recipe
@@ -62,14 +63,14 @@ def render(args: argparse.Namespace) -> None:
 
 def edit(args: argparse.Namespace) -> None:
     from engine import pipeline
-    from engine.images import read_photo, read_region
+    from engine.images import read_photo_file, read_region
     from engine.types import EditRequest
 
     sampling = sampling_of(args)
-    photo, region = read_photo(args.photo), read_region(args.region)
+    photo, region = read_photo_file(args.photo), read_region(args.region)
     model = pipeline.load_model(args.model or first_model())
-    request = EditRequest(model.name, read_map(args, model.palette), photo, region, args.strength, sampling)
-    save(args.out, last(pipeline.edit(model, request)), request, model.palette)
+    request = EditRequest(model.name, read_map(args, model.palette), photo.pixels, region, args.strength, sampling)
+    save(args.out, last(pipeline.edit(model, request)), request, model.palette, like=photo)
 
 
 def train(args: argparse.Namespace) -> None:
@@ -77,13 +78,27 @@ def train(args: argparse.Namespace) -> None:
     from engine.training.run import CHECKPOINT, Run, TrainRequest
 
     palette = load_palette(args.palette)
-    request = TrainRequest(args.data, palette, recipe_of(args, palette), args.out, args.minutes, args.val)
+    request = TrainRequest(
+        data=args.data,
+        palette=palette,
+        recipe=recipe_of(args, palette),
+        out=args.out,
+        minutes=args.minutes,
+        validation=args.val,
+        title=args.title,
+        licence=args.licence,
+        compiled=args.compile,
+    )
+    run = Run(request)
+    for warning in run.warnings:
+        print(" ".join(warning.split()), file=sys.stderr)
     started = time.monotonic()
-    with contextlib.closing(Run(request).reports()) as reports, ProgressLine() as line:
+    with contextlib.closing(run.reports()) as reports, ProgressLine() as line:
         for report in reports:
             p = report.progress
             so_far = bar(p.step, p.steps, time.monotonic() - started, report.seconds_left)
-            line.show(f"{so_far}, {p.images_per_second:.1f} images/s, loss {p.loss:.3f} ")
+            speed = "finished before" if p.loss is None else f"{p.images_per_second:.1f} images/s, loss {p.loss:.3f}"
+            line.show(f"{so_far}, {speed} ")
             if report.errors:
                 line.end()
                 print(f"step {p.step}: {report.errors}, samples in {report.sheet}", flush=True)
@@ -110,19 +125,41 @@ def sampling_of(args: argparse.Namespace) -> Sampling:
 
 
 def recipe_of(args: argparse.Namespace, palette: Palette) -> Recipe:
-    """The small recipe, changed by the file of --config, and that by the single options. Raises UserError."""
-    from engine.training.recipe import Recipe, small_recipe
-    from engine.types import UserError
+    """The small recipe, changed by the file of --config, and that by the single options. Raises UserError.
 
+    What the palette decides is the palette's: a file that says otherwise is refused.
+    """
+    from engine.training.recipe import Recipe, small_recipe
+
+    told = config_of(args.config, palette) if args.config else {}
     recipe = small_recipe(palette.name, palette.size, palette.has_edges).to_dict()
     options = {"images": args.images, "batch": args.batch, "learning_rate": args.lr, "seed": args.seed}
     shape = {"image_size": args.image_size, "model_channels": args.channels}
+    network = {**recipe["network"], **told.get("network", {}), **given(shape)}
+    return Recipe.from_dict({**recipe, **told, **given(options), "network": network})
+
+
+def config_of(file: Path, palette: Palette) -> dict[str, Any]:
+    """The recipe values that a JSON file names. Raises UserError, also where one contradicts `palette`."""
+    from engine.types import UserError
+
     try:
-        told = json.loads(args.config.read_text(encoding="utf-8")) if args.config else {}
-        network = {**recipe["network"], **told.pop("network", {}), **given(shape)}
-        return Recipe.from_dict({**recipe, **told, **given(options), "network": network})
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{args.config} is not a recipe: {error}. Give a JSON file such as a run's own.") from error
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{file} is not a recipe: {error}. Give a JSON file such as a run's own.") from error
+    if not (isinstance(told, dict) and isinstance(told.get("network", {}), dict)):
+        raise UserError(f"{file} is not a recipe: it is no JSON object, or its network is none. Give one like a run's.")
+    decided = {"palette": palette.name}
+    decided_network = {"num_classes": palette.size, "instance_edges": palette.has_edges}
+    for values, fixed in ((told, decided), (told.get("network", {}), decided_network)):
+        for name, value in fixed.items():
+            if values.get(name, value) != value:
+                raise UserError(
+                    f"{file} has {name} = {values[name]}, but the palette {palette.name} has {value}. "
+                    "Take it out of the file, or choose its own palette with --palette."
+                )
+            values.pop(name, None)
+    return told
 
 
 def given(options: dict[str, object]) -> dict[str, object]:
@@ -146,10 +183,12 @@ def read_map(args: argparse.Namespace, wanted: Palette) -> LabelMap:
     What was guessed in reading it, and what its conversion lost, is told in a line on standard error each.
     """
     from engine.label_files import palette_named_in, read_label_map
-    from engine.palette import load_palette
+    from engine.palette import load_palette, palette_names
     from engine.translate import translate
+    from engine.types import UserError
 
-    name = args.palette or palette_named_in(args.map) or wanted.name
+    named = palette_named_in(args.map)  # text from a file: only ever looked up among the names
+    name = args.palette or (named if named in palette_names() else wanted.name)
     given = wanted if name == wanted.name else load_palette(name)
     read = read_label_map(args.map, given)
     if not read.exact:
@@ -157,6 +196,11 @@ def read_map(args: argparse.Namespace, wanted: Palette) -> LabelMap:
     if given.name == wanted.name:
         return read.labels
     labels, missing = translate(read.labels, given, wanted)
+    if missing and (labels == wanted.unlabelled).all():
+        raise UserError(
+            f"Of the classes in {args.map.name}, a map of {given.title}, {wanted.title} has none. "
+            "Choose a model for them with --model, or the map's own palette with --palette."
+        )
     if missing:
         print(f"Not in {wanted.title}, so left unlabelled: {', '.join(missing)}.", file=sys.stderr)
     return labels
@@ -182,12 +226,14 @@ def open_port(host: str, ports: range | list[int]) -> int:
 # --- What comes out ---
 
 
-def save(out: Path, frame: Frame, request: RenderRequest | EditRequest, palette: Palette) -> None:
-    """Save the frame's one picture with its request inside, and say so."""
+def save(
+    out: Path, frame: Frame, request: RenderRequest | EditRequest, palette: Palette, like: PhotoFile | None = None
+) -> None:
+    """Save the frame's one picture with its request inside, and the opacity and profile of `like`, and say so."""
     from engine.images import save_png
     from engine.record import record
 
-    save_png(out, frame.pictures[0], record(request, palette.name, request.sampling.seeds[0]))
+    save_png(out, frame.pictures[0], record(request, palette.name, request.sampling.seeds[0]), like)
     print(f"Saved {out}")
 
 

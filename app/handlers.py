@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import secrets
 import threading
 import time
@@ -15,14 +16,14 @@ import numpy as np
 
 from app.canvas import MAX_SIDE, MIN_SIDE, Painted
 from app.jobs import Cancelled, Waiting, Worker
-from app.project import keep
+from app.project import is_key, keep, keep_photo, photo_path
 from engine import pipeline
-from engine.images import read_photo, read_request, resize_labels, resize_photo
+from engine.images import PhotoFile, read_photo, read_photo_file, read_request, resize_labels, resize_photo
 from engine.label_files import palette_named_in, read_label_map
-from engine.palette import Palette, load_palette
+from engine.palette import Palette, load_palette, palette_names
 from engine.record import record, render_request
 from engine.translate import translate
-from engine.types import MAX_SEED, EditRequest, Photo, RenderRequest, Sampling, UserError
+from engine.types import MAX_SEED, EditRequest, Photo, RenderRequest, SamplerName, Sampling, UserError
 
 PHOTO_MAP_SIDE = 1024  # a photo is painted over at up to this many pixels on its long side
 
@@ -35,6 +36,7 @@ class Settings:
     seed: int | None
     steps: int
     guidance: float
+    sampler: SamplerName = "ddim"
     strength: float = 0.8
 
 
@@ -71,11 +73,10 @@ class Opened:
 
 @dataclass(frozen=True)
 class OpenPhoto:
-    """A photo to paint over. labels: an empty map of its shape; preview: a data URL of what lies under the map."""
+    """A photo to paint over. key: what the desk knows it by; painted: an empty map of its shape, the photo under it."""
 
-    photo: Photo
+    key: str
     painted: Painted
-    preview: str
     message: str
 
 
@@ -101,13 +102,28 @@ class Desk:
     def cancel(self, owner: str) -> Status:
         return Status("Stopping …", "busy") if self.worker.cancel(owner) else Status("Nothing is running.")
 
+    def open_photo(self, path: Path, palette: Palette) -> OpenPhoto:
+        """Takes in a photo, upright, to be painted over. Raises UserError."""
+        file, shown = read_photo_file(path), read_photo(path)
+        height, width = file.pixels.shape[:2]
+        scale = min(1.0, PHOTO_MAP_SIDE / max(height, width))
+        size = tuple(max(MIN_SIDE, round(side * scale)) for side in (height, width))
+        labels = np.full(size, palette.unlabelled, np.uint8)
+        painted = Painted(labels, palette.name, data_url(resize_photo(shown, *size)))
+        message = f"Photo of {width} x {height} px. Paint on it what should be there, then press Repaint."
+        return OpenPhoto(keep_photo(file, self.outputs), painted, message)
+
+    def has_photo(self, key: object) -> bool:
+        """Whether a key, as the browser kept it, still leads to a photo."""
+        return isinstance(key, str) and is_key(key) and photo_path(key, self.outputs).is_file()
+
     def generate(self, painted: Painted | None, settings: Settings, owner: str) -> Iterator[Update]:
         """Renders the map on the desk."""
         yield from self._run(owner, settings, lambda chosen: self._render(painted, chosen))
 
-    def repaint(self, painted: Painted | None, photo: Photo | None, settings: Settings, owner: str) -> Iterator[Update]:
+    def repaint(self, painted: Painted | None, key: str | None, settings: Settings, owner: str) -> Iterator[Update]:
         """Regenerates what is painted on the open photo."""
-        yield from self._run(owner, settings, lambda chosen: self._edit(painted, photo, chosen))
+        yield from self._run(owner, settings, lambda chosen: self._edit(painted, key, chosen))
 
     def _run(self, owner: str, settings: Settings, work: Callable[[Settings], Generator[Update]]) -> Iterator[Update]:
         """Turns waiting, cancelling and problems into text; a traceback never reaches the page."""
@@ -120,6 +136,9 @@ class Desk:
             yield Update(Status("Stopped. The map is as you left it.", "stopped"))
         except UserError as error:
             yield Update(Status(str(error), "problem"))
+        except Exception as error:  # out of memory, a driver's fault: the page must not wait for ever
+            logging.exception("A job failed")
+            yield Update(Status(f"This went wrong inside ({error}). The map is as you left it.", "problem"))
 
     def _render(self, painted: Painted | None, settings: Settings) -> Generator[Update]:
         if painted is None:
@@ -130,20 +149,21 @@ class Desk:
         request = RenderRequest(model.name, labels, sampling_of(settings))
         yield from self._frames(pipeline.generate(model, request), request, model, note)
 
-    def _edit(self, painted: Painted | None, photo: Photo | None, settings: Settings) -> Generator[Update]:
-        if photo is None:
+    def _edit(self, painted: Painted | None, key: str | None, settings: Settings) -> Generator[Update]:
+        if not self.has_photo(key):
             raise UserError("No photo is open. Open one first.")
         if painted is None:
             raise UserError("Nothing is painted yet. Paint on the photo what should be there.")
         yield Update(Status("Loading the model …", "busy", 0.0), seed=settings.seed)
         model = self.model(settings.model)
         labels, note = to_palette(painted, model.palette)
-        labels = resize_labels(labels, *photo.shape[:2])
+        file = read_photo_file(photo_path(key, self.outputs))
+        labels = resize_labels(labels, *file.pixels.shape[:2])
         region = labels != model.palette.unlabelled
         if not region.any():
             raise UserError("Nothing is painted on the photo. Paint, on the photo, what should be there instead.")
-        request = EditRequest(model.name, labels, photo, region, settings.strength, sampling_of(settings))
-        yield from self._frames(pipeline.edit(model, request), request, model, note)
+        request = EditRequest(model.name, labels, file.pixels, region, settings.strength, sampling_of(settings))
+        yield from self._frames(pipeline.edit(model, request), request, model, note, file)
 
     def _frames(
         self,
@@ -151,6 +171,7 @@ class Desk:
         request: RenderRequest | EditRequest,
         model: pipeline.Model,
         note: str,
+        like: PhotoFile | None = None,
     ) -> Generator[Update]:
         """Frames as updates with the time left; the last one is saved first, so that nothing finished is lost."""
         started = time.monotonic()
@@ -161,12 +182,16 @@ class Desk:
                 left = seconds / frame.step * (frame.steps - frame.step)
                 text = f"Step {frame.step} of {frame.steps}, {readable(left)} left{note}"
                 yield Update(Status(text, "busy", frame.step / frame.steps), frame.pictures[0], seed)
-        path = keep(frame.pictures[0], record(request, model.palette.name, seed), self.outputs)
+        try:
+            path = keep(frame.pictures[0], record(request, model.palette.name, seed), self.outputs, like)
+        except UserError as error:
+            yield Update(Status(f"Finished, but not saved. {error}", "problem"), frame.pictures[0], seed)
+            return
         yield Update(Status(f"Done in {readable(seconds)}. Saved as {path.name}{note}", "done"), path, seed)
 
 
 def sampling_of(settings: Settings) -> Sampling:
-    return Sampling(steps=settings.steps, guidance=settings.guidance, seeds=(settings.seed or 0,))
+    return Sampling(settings.sampler, settings.steps, settings.guidance, seeds=(settings.seed or 0,))
 
 
 def readable(seconds: float) -> str:
@@ -185,18 +210,20 @@ def to_palette(painted: Painted, palette: Palette) -> tuple[np.ndarray, str]:
     return labels, f". Unknown to this model, left open: {', '.join(missing)}" if missing else ""
 
 
-def switch_palette(painted: Painted | None, palette: Palette, examples: Path) -> Painted | None:
-    """The map on the desk in another model's classes, or its first example where nothing would be left of the map.
+def switch_palette(painted: Painted | None, palette: Palette, examples: Path, on_photo: bool) -> Painted | None:
+    """The map on the desk in another model's classes; None where it already is in them.
 
-    None where the map already is in these classes.
+    Where nothing of a painted map would be left, the new model's first example takes its place, but never over a photo.
     """
-    if painted is not None and painted.palette == palette.name:
+    if painted is None:
+        return first_map(examples, palette)
+    if painted.palette == palette.name:
         return None
-    if painted is not None:
-        labels, _ = translate(painted.labels, load_palette(painted.palette), palette)
-        if (labels != palette.unlabelled).any():
-            return Painted(labels, palette.name)
-    return first_map(examples, palette)
+    former = load_palette(painted.palette)
+    labels, _ = translate(painted.labels, former, palette)
+    lost = (painted.labels != former.unlabelled).any() and not (labels != palette.unlabelled).any()
+    example = first_map(examples, palette) if lost and not on_photo else None
+    return example or Painted(labels, palette.name)
 
 
 def first_map(examples: Path, palette: Palette) -> Painted | None:
@@ -210,19 +237,24 @@ def open_map(path: Path, palette: Palette) -> Opened:
     stored = read_request(path)
     if stored is not None:
         return open_result(stored)
-    named = palette_named_in(path)
+    named = palette_named_in(path)  # one of ours, or None
     read = read_label_map(path, load_palette(named) if named else palette)
     labels, note = within_sides(read.labels)
     return Opened(Painted(labels, named or palette.name), read.message + note)
 
 
 def open_result(stored: dict) -> Opened:
+    """What a picture's record holds. Raises UserError where it is damaged or in classes that the page doesn't know."""
     request = render_request(stored)
+    name = stored.get("palette")
+    if name not in palette_names():
+        raise UserError(f"The picture was made with the palette {name!r}. The page knows {', '.join(palette_names())}.")
+    load_palette(name).check(request.labels)
     sampling = request.sampling
-    settings = Settings(request.model, sampling.seeds[0], sampling.steps, sampling.guidance)
+    settings = Settings(request.model, sampling.seeds[0], sampling.steps, sampling.guidance, sampling.sampler)
     labels, note = within_sides(request.labels)
-    message = f"The map and the settings of this picture are back on the desk (seed {settings.seed}){note}."
-    return Opened(Painted(labels, stored["palette"]), message, settings)
+    message = f"The map and the settings of this picture are back on the desk (seed {settings.seed}).{note}"
+    return Opened(Painted(labels, name), message, settings)
 
 
 def within_sides(labels: np.ndarray) -> tuple[np.ndarray, str]:
@@ -233,17 +265,6 @@ def within_sides(labels: np.ndarray) -> tuple[np.ndarray, str]:
     if size == labels.shape:
         return labels, ""
     return resize_labels(labels, *size), f" Scaled from {width} x {height} to {size[1]} x {size[0]} px for the canvas."
-
-
-def open_photo(path: Path, palette: Palette) -> OpenPhoto:
-    """A photo, upright, with an empty map of its shape over it. Raises UserError."""
-    photo = read_photo(path)
-    height, width = photo.shape[:2]
-    scale = min(1.0, PHOTO_MAP_SIDE / max(height, width))
-    size = tuple(max(MIN_SIDE, round(side * scale)) for side in (height, width))
-    labels = np.full(size, palette.unlabelled, np.uint8)
-    message = f"Photo of {width} x {height} px. Paint on it what should be there, then press Repaint."
-    return OpenPhoto(photo, Painted(labels, palette.name), data_url(resize_photo(photo, *size)), message)
 
 
 def data_url(picture: Photo) -> str:

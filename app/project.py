@@ -3,25 +3,65 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
-from engine.images import save_png
-from engine.types import Photo
+from engine.images import PhotoFile, save_png
+from engine.record import fingerprint
+from engine.types import Photo, UserError
 
 OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"
 
 
-def keep(picture: Photo, record: dict[str, Any], folder: Path | None = None) -> Path:
-    """Saves a picture under a name that tells when, by which model and from which seed, and is never used twice."""
+def keep(picture: Photo, record: dict[str, Any], folder: Path | None = None, like: PhotoFile | None = None) -> Path:
+    """Saves a picture under a name that tells when, by which model and from which seed, and is never used twice.
+
+    like: the photo that it is an edit of, whose opacity and colour profile stay. Raises UserError where it can't be
+    written.
+    """
     now = datetime.datetime.now()
     day = (folder or OUTPUTS) / f"{now:%Y-%m-%d}"
-    day.mkdir(parents=True, exist_ok=True)
+    make_folder(day)
     stem = f"{now:%H%M%S}-{record['model']}-{record['sampling']['seeds'][0]}"
     path = day / f"{stem}.png"
     for number in range(2, 10_000):
         if not path.exists():
             break
         path = day / f"{stem}-{number}.png"
-    save_png(path, picture, record)
+    save_png(path, picture, record, like)
     return path
+
+
+def keep_photo(file: PhotoFile, folder: Path | None = None) -> str:
+    """Keeps an opened photo, losslessly and once; returns the key it is found by, after a restart too."""
+    content = hashlib.sha256(fingerprint(file.pixels).encode())
+    for extra in (file.alpha, file.profile):
+        content.update(b"-" if extra is None else hashlib.sha256(extra).digest())
+    key = content.hexdigest()[:32]
+    path = photo_path(key, folder)
+    if not path.exists():
+        make_folder(path.parent)
+        save_png(path, file.pixels, {}, file)
+    return key
+
+
+def photo_path(key: str, folder: Path | None = None) -> Path:
+    """Where the photo of a key is, or would be."""
+    return (folder or OUTPUTS) / "photos" / f"{key}.png"
+
+
+def is_key(text: str) -> bool:
+    """Whether a text that came from outside can be a photo's key, and nothing that climbs out of the folder."""
+    return re.fullmatch(r"[0-9a-f]{32}", text) is not None
+
+
+def make_folder(path: Path) -> None:
+    """Raises UserError where it can't be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{path} can't be made ({error.strerror}). Free the name, or make the folder writable."
+        ) from None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import html
+import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +20,26 @@ from starlette.middleware import Middleware
 
 from app.canvas import STATIC, LabelCanvas, Painted
 from app.guard import LOOPBACK, SameOrigin
-from app.handlers import Desk, Settings, Status, Update, first_map, open_map, open_photo, switch_palette
+from app.handlers import Desk, Settings, Status, Update, first_map, open_map, switch_palette
 from app.project import OUTPUTS
 from engine import pipeline
-from engine.types import MAX_SEED, MAX_STEPS, UserError
+from engine.palette import load_palette, palette_names
+from engine.types import MAX_SEED, MAX_STEPS, Sampling, UserError
 
 MAX_UPLOAD = "64mb"
 EXAMPLES = STATIC / "examples"
 CANVAS = "desk"
-DEFAULT_STEPS, DEFAULT_GUIDANCE, DEFAULT_STRENGTH = 25, 1.5, 0.85
+DEFAULTS, DEFAULT_STRENGTH = Sampling(), 0.8
+SAMPLERS = [("DDIM", "ddim"), ("DDPM", "ddpm")]
+GUIDANCE = (1.0, 5.0)  # what the slider offers; the command line goes further
 READY = Status("Paint, then press Generate (Ctrl+Enter).")
 
 # The newest map travels with the click itself: the canvas value could lag one stroke behind.
 WITH_MAP = f"async (map, ...rest) => [await window.spadework.payload('{CANVAS}') ?? map, ...rest]"
+UNCOVER = f"() => window.spadework.under('{CANVAS}', '')"
 ROLL = f"() => Math.floor(Math.random() * {MAX_SEED + 1})"
-WIRE = f"() => import(new URL('gradio_api/file={STATIC / 'page.js'}', document.baseURI)).then(page => page.wire())"
+PAGE_MODULE = f"gradio_api/file={(STATIC / 'page.js').as_posix()}?v={(STATIC / 'page.js').stat().st_mtime_ns}"
+WIRE = f"() => import(new URL({json.dumps(PAGE_MODULE)}, document.baseURI)).then(page => page.wire())"
 
 
 class Page:
@@ -40,16 +48,20 @@ class Page:
     def __init__(self, desk: Desk, models: list[pipeline.ModelInfo]) -> None:
         """`models`: the first usable one is open. Raises UserError where there is none."""
         self.desk = desk
-        self.models = {info.name: info.description for info in models if info.description is not None}
+        problems = {info.name: problem_with(info) for info in models}
+        self.models = {info.name: info.description for info in models if not problems[info.name]}
+        for text in filter(None, problems.values()):
+            print(text, flush=True)
         if not self.models:
-            problems = " ".join(info.problem for info in models)
+            problems = " ".join(problems.values())
             raise UserError(f"checkpoints/ holds no model that can be used. {problems}".strip())
         self.first = next(iter(self.models))
         title = "Spadework: paint a label map, get a photograph"
         with gr.Blocks(
             title=title, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)
         ) as self.blocks:
-            self.photo = gr.State(None)
+            # In the browser, so that an open photo outlives a reload and a restart of the app.
+            self.photo = gr.BrowserState(None, storage_key="spadework-photo", secret="spadework")
             self._head()
             with gr.Row(elem_id="sw-desk", equal_height=False):
                 with gr.Column(scale=3, min_width=340):
@@ -62,10 +74,14 @@ class Page:
 
     def _head(self) -> None:
         with gr.Row(elem_id="sw-head", equal_height=True):
-            gr.HTML("<h1>Spadework</h1><p>Paint what should be where. Get a photograph.</p>", elem_id="sw-title")
+            gr.HTML(
+                "<h1>Spadework</h1><p>Paint what should be where. Get a photograph.</p>",
+                elem_id="sw-title",
+                padding=False,
+            )
             choices = [(description.title, name) for name, description in self.models.items()]
             self.model = gr.Dropdown(
-                choices, value=self.first, label="Model", elem_id="sw-model", scale=0, min_width=260
+                choices, value=self.first, label="Model", container=False, elem_id="sw-model", scale=0, min_width=260
             )
 
     def _painting(self) -> None:
@@ -89,9 +105,9 @@ class Page:
 
     def _result(self) -> None:
         self.picture = gr.Image(
-            label="Picture", format="jpeg", interactive=False, height=380, elem_id="sw-picture", buttons=["fullscreen"]
+            label="Picture", format="jpeg", interactive=False, height=330, elem_id="sw-picture", buttons=["fullscreen"]
         )
-        self.status = gr.HTML(status_html(READY), elem_id="sw-status")
+        self.status = gr.HTML(status_html(READY), elem_id="sw-status", padding=False)
         with gr.Row(elem_id="sw-actions"):
             self.go = gr.Button("Generate", variant="primary", elem_id="sw-generate", min_width=110)
             self.repaint = gr.Button("Repaint", variant="primary", elem_id="sw-repaint", min_width=110, visible=False)
@@ -102,23 +118,36 @@ class Page:
             elem_id="sw-strength", visible=False,
         )  # fmt: skip
         self.guidance = gr.Slider(
-            1, 5, DEFAULT_GUIDANCE, step=0.1, label="Guidance (higher follows the map more)", elem_id="sw-guidance"
+            *GUIDANCE,
+            DEFAULTS.guidance,
+            step=0.1,
+            label="Guidance (higher follows the map more)",
+            elem_id="sw-guidance",
         )
-        with gr.Row(elem_id="sw-numbers", equal_height=True):
+        with gr.Row(elem_classes="sw-numbers"):
             self.seed = gr.Number(
-                1, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, elem_id="sw-seed", min_width=130
+                1, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, elem_id="sw-seed", min_width=110
             )
             self.dice = gr.Button("Roll", elem_id="sw-dice", scale=0, min_width=64)
-            self.lock = gr.Checkbox(False, label="Keep this seed", elem_id="sw-lock", min_width=130)
+            self.lock = gr.Checkbox(False, label="Keep seed", elem_id="sw-lock", min_width=110)
+        with gr.Row(elem_classes="sw-numbers"):
             self.steps = gr.Number(
-                DEFAULT_STEPS, label="Steps", precision=0, minimum=1, maximum=MAX_STEPS, elem_id="sw-steps",
+                DEFAULTS.steps,
+                label="Steps",
+                precision=0,
+                minimum=1,
+                maximum=MAX_STEPS,
+                elem_id="sw-steps",
                 min_width=90,
-            )  # fmt: skip
+            )
+            self.sampler = gr.Dropdown(
+                SAMPLERS, value=DEFAULTS.sampler, label="Sampler", elem_id="sw-sampler", min_width=90
+            )
 
     # --- Events ---
 
     def _events(self) -> None:
-        settings = [self.model, self.seed, self.lock, self.steps, self.guidance, self.strength]
+        settings = [self.model, self.seed, self.lock, self.steps, self.guidance, self.sampler, self.strength]
         shown = [self.picture, self.status, self.seed, self.save]
         opened = [self.canvas, self.status, *settings, self.examples]
         photo = [self.canvas, self.status, self.photo, self.go, self.repaint, self.strength, self.close_photo]
@@ -129,18 +158,22 @@ class Page:
         self.repaint.click(self.on_repaint, [self.canvas, self.photo, *settings], shown, **job)
         self.stop.click(self.on_cancel, None, self.status, queue=False, **quiet)
         self.dice.click(None, None, self.seed, js=ROLL)
-        self.model.input(self.on_model, [self.canvas, self.model], [self.canvas, self.examples], js=WITH_MAP, **quiet)
+        chosen = [self.canvas, self.model, self.photo]
+        self.model.input(self.on_model, chosen, [self.canvas, self.examples], js=WITH_MAP, **quiet)
         self.open.upload(self.on_open, [self.open, self.model], opened, **quiet)
-        self.examples.select(self.on_example, self.model, [self.canvas, self.status], **quiet)
+        self.examples.select(self.on_example, self.model, photo, **quiet)
         self.open_photo.upload(self.on_photo, [self.open_photo, self.model], photo, **quiet)
-        self.close_photo.click(self.on_close_photo, None, photo, **quiet)
+        self.close_photo.click(self.on_close_photo, None, photo, js=UNCOVER, **quiet)
+        self.blocks.load(self.on_load, self.photo, photo, **quiet)
         self.blocks.load(None, None, None, js=WIRE)
 
-    def on_generate(self, painted: Painted | None, *values: Any, request: gr.Request) -> Iterator[dict]:
+    def on_generate(self, request: gr.Request, painted: Painted | None, *values: Any) -> Iterator[dict]:
         updates = self.desk.generate(painted, settings_of(*values), request.session_hash or "")
         yield from map(self.shown, updates)
 
-    def on_repaint(self, painted: Painted | None, photo: Any, *values: Any, request: gr.Request) -> Iterator[dict]:
+    def on_repaint(
+        self, request: gr.Request, painted: Painted | None, photo: str | None, *values: Any
+    ) -> Iterator[dict]:
         updates = self.desk.repaint(painted, photo, settings_of(*values), request.session_hash or "")
         yield from map(self.shown, updates)
 
@@ -158,10 +191,10 @@ class Page:
             values[self.save] = gr.DownloadButton(value=str(update.finished), interactive=True)
         return values
 
-    def on_model(self, painted: Painted | None, name: str) -> dict:
+    def on_model(self, painted: Painted | None, name: str, photo: str | None) -> dict:
         palette = self.models[name].palette
         values: dict[Any, Any] = {self.examples: example_files(palette.name)}
-        switched = switch_palette(painted, palette, EXAMPLES)
+        switched = switch_palette(painted, palette, EXAMPLES, on_photo=self.desk.has_photo(photo))
         return values if switched is None else {**values, self.canvas: switched}
 
     def on_open(self, path: str, model: str) -> dict:
@@ -172,7 +205,11 @@ class Page:
         values = {self.canvas: opened.painted, self.status: status_html(Status(opened.message, "done"))}
         if opened.settings is not None:
             found = opened.settings
-            values |= {self.seed: found.seed, self.lock: True, self.steps: found.steps, self.guidance: found.guidance}
+            values |= {self.seed: found.seed, self.lock: True, self.steps: found.steps, self.sampler: found.sampler}
+            values[self.guidance] = min(max(found.guidance, GUIDANCE[0]), GUIDANCE[1])
+            if values[self.guidance] != found.guidance:
+                message = f"{opened.message} Its guidance of {found.guidance:g} is beyond the slider."
+                values[self.status] = status_html(Status(message, "done"))
             if found.model in self.models:
                 values[self.model] = found.model
                 values[self.examples] = example_files(self.models[found.model].palette.name)
@@ -181,15 +218,20 @@ class Page:
     def on_example(self, model: str, chosen: gr.SelectData) -> dict:
         palette = self.models[model].palette
         opened = open_map(Path(example_files(palette.name)[chosen.index][0]), palette)
-        return {self.canvas: opened.painted, self.status: status_html(READY)}
+        painted = replace(opened.painted, under="")  # an example is a fresh start: the photo is put away
+        return {self.canvas: painted, self.status: status_html(READY), self.photo: None, **self._photo_open(False)}
 
     def on_photo(self, path: str, model: str) -> dict:
         try:
-            opened = open_photo(Path(path), self.models[model].palette)
+            opened = self.desk.open_photo(Path(path), self.models[model].palette)
         except UserError as error:
             return {self.status: problem(error)}
         status = status_html(Status(opened.message, "done"))
-        return {self.canvas: opened.painted, self.status: status, self.photo: opened.photo, **self._photo_open(True)}
+        return {self.canvas: opened.painted, self.status: status, self.photo: opened.key, **self._photo_open(True)}
+
+    def on_load(self, key: str | None) -> dict:
+        """A photo that was open before a reload is open again, if it is still there."""
+        return self._photo_open(self.desk.has_photo(key))
 
     def on_close_photo(self) -> dict:
         return {self.photo: None, self.status: status_html(READY), **self._photo_open(False)}
@@ -200,10 +242,23 @@ class Page:
 
 
 def settings_of(
-    model: str, seed: float | None, lock: bool, steps: float | None, guidance: float, strength: float
+    model: str, seed: float | None, lock: bool, steps: float | None, guidance: float, sampler: str, strength: float
 ) -> Settings:
     kept = int(seed) if lock and seed is not None else None
-    return Settings(model, kept, int(steps or DEFAULT_STEPS), float(guidance), float(strength))
+    return Settings(model, kept, int(steps or DEFAULTS.steps), float(guidance), sampler, float(strength))
+
+
+def problem_with(info: pipeline.ModelInfo) -> str:
+    """Why a model can't be offered on the page; empty where it can."""
+    if info.description is None:
+        return info.problem
+    palette = info.description.palette
+    if palette.name in palette_names() and palette == load_palette(palette.name):
+        return ""
+    return (
+        f"{info.name} has a palette of its own ({palette.title}), which the page can't paint with. "
+        f"Put the palette's JSON into palettes/ as {palette.name}.json, or use the render command."
+    )
 
 
 @functools.cache
@@ -227,23 +282,32 @@ def status_html(status: Status) -> str:
 def theme() -> gr.themes.Base:
     """System fonts, so that nothing is fetched; the earth and leaf of the name."""
     fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
-    return gr.themes.Base(
+    base = gr.themes.Base(
         primary_hue="emerald",
         neutral_hue="stone",
+        radius_size="sm",
         font=fonts,
         font_mono=["ui-monospace", "monospace"],
-        radius_size="sm",
+    )
+    return base.set(  # white on emerald 500 would be too pale to read
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_600",
     )
 
 
-def serve(
-    host: str, port: int, password: str | None, open_browser: bool, ready: Callable[[], None] | None = None
-) -> None:
+def warm_up(desk: Desk, model: str) -> None:
+    """Loads the model while the page opens. A problem with it is told when a picture is asked for."""
+    with contextlib.suppress(UserError):
+        desk.model(model)
+
+
+def serve(host: str, port: int, password: str | None, open_browser: bool) -> None:
     """Opens the app and blocks until it is stopped. Raises UserError where there is no model."""
     desk = Desk()
     page = Page(desk, pipeline.available_models())
-    threading.Thread(target=desk.model, args=(page.first,), daemon=True).start()  # loaded while the page opens
-    OUTPUTS.mkdir(exist_ok=True)
+    threading.Thread(target=warm_up, args=(desk, page.first), daemon=True).start()
     page.blocks.queue().launch(
         server_name=host,
         server_port=port,

@@ -36,6 +36,17 @@ def test_a_map_goes_round(labels):
     np.testing.assert_array_equal(back.labels, labels)
 
 
+@pytest.mark.parametrize("under", ["data:image/png;base64,AAAA", "", None])
+def test_a_photo_goes_to_the_browser_and_never_comes_back(labels, under):
+    canvas = LabelCanvas()
+    sent = canvas.postprocess(Painted(labels, "ade20k", under))
+    assert sent.get("under", None) == under
+    assert ("under" in sent) == (under is not None)
+    back = canvas.preprocess(sent)
+    assert back.under is None
+    np.testing.assert_array_equal(back.labels, labels)
+
+
 @pytest.mark.parametrize("empty", [None, ""])
 def test_nothing_is_none(empty):
     assert LabelCanvas().preprocess(empty) is None
@@ -112,7 +123,7 @@ def test_modules():
     """The browser's own modules, in node's runner."""
     node = shutil.which("node")
     if not node:
-        reason = "needs node, from 20 on, to test the browser's modules"
+        reason = "needs node, from 18 on, to test the browser's modules"
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
     files = sorted((Path(__file__).parent / "js").glob("*.test.mjs"))
     done = subprocess.run([node, "--test", *files], capture_output=True, text=True, timeout=120, check=False)

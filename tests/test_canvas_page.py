@@ -1,5 +1,6 @@
 """The painting component in a real browser, on a page with nothing else but a text box and a few buttons."""
 
+import base64
 import io
 from types import SimpleNamespace
 
@@ -17,6 +18,22 @@ pytest_plugins = ["browser"]
 ADE = load_palette("ade20k")
 INDEX = {c.name: c.index for c in ADE.classes}
 PAYLOAD = "() => window.spadework.payload('canvas')"
+HAS_PHOTO = "() => window.spadework.hasUnder('canvas')"
+LEFT, RIGHT = (200, 40, 90), (20, 160, 60)
+
+
+def photo_url():
+    """A photo of two colours side by side, of another shape than the map that it goes under."""
+    photo = Image.new("RGB", (60, 30), LEFT)
+    photo.paste(RIGHT, (30, 0, 60, 30))
+    file = io.BytesIO()
+    photo.save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def mix(label, photo, opacity):
+    """What a painted class looks like over a photo."""
+    return np.array(ADE.classes[label].colour) * opacity + np.array(photo) * (1 - opacity)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +53,11 @@ def server():
         labels[:, 48:] = 2
         return Painted(labels, "celebamask_hq")
 
+    def load_photo():
+        labels = np.full((512, 512), ADE.unlabelled, np.uint8)
+        labels[:200] = INDEX["sea"]
+        return Painted(labels, "ade20k", photo_url())
+
     with gr.Blocks() as page:
         with gr.Column() as column:
             canvas = LabelCanvas(palette="ade20k")
@@ -44,6 +66,7 @@ def server():
         generate = gr.Button("Generate", elem_id="generate")
         fetching = gr.Button("Generate what the canvas holds", elem_id="fetching")
         other = gr.Button("Load", elem_id="load")
+        photo = gr.Button("Load a photo", elem_id="photo")
         hide = gr.Button("Hide", elem_id="hide")
         show = gr.Button("Show", elem_id="show")
     with page:
@@ -51,6 +74,7 @@ def server():
         generate.click(on_button, canvas, said, show_progress="hidden")
         fetching.click(on_button, canvas, said, show_progress="hidden", js=f"async () => [await ({PAYLOAD})()]")
         other.click(load, None, canvas, show_progress="hidden")
+        photo.click(load_photo, None, canvas, show_progress="hidden")
         hide.click(lambda: gr.update(visible=False), None, column)
         show.click(lambda: gr.update(visible=True), None, column)
     _, seen.url, _ = page.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
@@ -98,6 +122,17 @@ class Driver:
         self.page.keyboard.press("/")
         self.page.keyboard.type(name)
         self.page.keyboard.press("Enter")
+
+    def open_photo(self):
+        self.page.click("#photo")
+        self.page.wait_for_function(HAS_PHOTO)
+        self.page.focus(".sw-stage")
+
+    def colour(self, x, y):
+        """The colour on the screen at a point of the map."""
+        x, y = self.at(x, y)
+        shot = np.asarray(Image.open(io.BytesIO(self.page.screenshot())).convert("RGB"))
+        return shot[int(y), int(x)].astype(int)
 
     def press(self, key):
         self.page.keyboard.press(key)
@@ -405,3 +440,76 @@ def test_every_button_has_a_name(canvas):
             .filter((b) => !(b.getAttribute("aria-label") || b.textContent.trim())).map((b) => b.outerHTML)"""
     )
     assert nameless == []
+
+
+def test_a_photo_shows_where_nothing_is_painted_and_through_what_is(canvas):
+    c = canvas()
+    assert not c.page.locator(".sw-photo").is_visible()
+    c.open_photo()
+    for x, side in ((120, LEFT), (240, LEFT), (272, RIGHT), (400, RIGHT)):
+        np.testing.assert_allclose(c.colour(x, 400), side, atol=1)
+        np.testing.assert_allclose(c.colour(x, 100), mix(INDEX["sea"], side, 0.55), atol=2)
+    assert c.page.locator(".sw-opacity-value").inner_text() == "55 %"
+    c.choose("mountain")
+    c.stroke((100, 400), (300, 400))
+    np.testing.assert_allclose(c.colour(200, 400), mix(INDEX["mountain"], LEFT, 0.55), atol=2)
+    assert "under" not in c.page.evaluate(PAYLOAD)
+    assert c.python_has(c.labels)
+    c.press("Control+z")
+    c.press("Control+z")
+    assert (c.labels == ADE.unlabelled).all()
+    np.testing.assert_allclose(c.colour(400, 100), RIGHT, atol=1)
+
+
+def test_the_map_can_be_faded_and_hidden_and_comes_back_when_painted_on(canvas):
+    c = canvas()
+    c.open_photo()
+    c.page.fill(".sw-opacity input", "90")
+    assert c.page.locator(".sw-opacity-value").inner_text() == "90 %"
+    np.testing.assert_allclose(c.colour(120, 100), mix(INDEX["sea"], LEFT, 0.9), atol=2)
+    c.press("o")
+    assert c.pressed("photo")
+    np.testing.assert_allclose(c.colour(120, 100), LEFT, atol=1)
+    c.stroke((120, 400), (160, 400))
+    assert not c.pressed("photo")
+    np.testing.assert_allclose(c.colour(120, 100), mix(INDEX["sea"], LEFT, 0.9), atol=2)
+
+
+def test_a_reload_brings_the_photo_back_and_closing_it_leaves_the_map(canvas, open_page):
+    c = canvas()
+    c.page.add_init_script(
+        "window.restored = []; document.addEventListener('spadework:restored', (e) => window.restored.push(e.detail))"
+    )
+    c.open_photo()
+    c.stroke((100, 400), (300, 400))
+    labels = c.labels
+    assert c.python_has(labels)
+    open_page.reload(c.page)
+    c.ready()
+    assert c.page.evaluate("window.restored") == [{"id": "canvas", "under": True}]
+    np.testing.assert_allclose(c.colour(400, 300), RIGHT, atol=1)
+    np.testing.assert_array_equal(c.labels, labels)
+
+    c.page.evaluate("window.spadework.under('canvas', '')")
+    assert not c.page.evaluate(HAS_PHOTO)
+    assert not c.page.locator(".sw-photo").is_visible()
+    np.testing.assert_array_equal(c.labels, labels)
+    np.testing.assert_allclose(c.colour(120, 100), ADE.classes[INDEX["sea"]].colour, atol=1)
+    c.page.evaluate(f"window.spadework.under('canvas', {photo_url()!r})")
+    assert c.page.evaluate(HAS_PHOTO)
+    c.page.evaluate("window.spadework.under('canvas', '')")
+    open_page.reload(c.page)
+    c.ready()
+    assert c.page.evaluate("window.restored") == [{"id": "canvas", "under": False}]
+    np.testing.assert_array_equal(c.labels, labels)
+
+
+def test_a_new_map_is_proposed_at_the_present_size(canvas):
+    c = canvas()
+    c.page.click("#load")
+    c.page.wait_for_function("document.querySelector('.sw-map').textContent === '96 × 64'")
+    c.page.click("[data-command=new]")
+    sides = c.page.locator(".sw-sides input")
+    assert [sides.nth(k).input_value() for k in (0, 1)] == ["96", "64"]
+    c.page.click(".sw-primary")
+    assert (c.labels.shape, c.labels.max()) == ((64, 96), 0)

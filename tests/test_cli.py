@@ -1,6 +1,8 @@
 """The command line: what it takes, what it refuses, and what render and edit do with it."""
 
 import json
+import os
+import shlex
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +10,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 import launch
 from app import cli, commands
 from engine import pipeline
-from engine.images import read_request
-from engine.label_files import save_label_map
+from engine.images import read_photo, read_request
+from engine.label_files import PALETTE_KEY, save_label_map
 from engine.palette import load_palette
 from engine.record import render_request
+from engine.training.recipe import small_recipe
 from engine.types import EditRequest, RenderRequest, Sampling, UserError
 
 # --- Arguments ---
@@ -43,7 +47,7 @@ def test_pytest_gets_its_own_arguments():
 
 def test_what_render_assumes(tmp_path):
     args = cli.parse(["render", "--map", "map.png", "--out", str(tmp_path / "a.png")])
-    assert (args.model, args.palette, args.seed, args.steps, args.guidance) == (None, None, 0, 20, 1.5)
+    assert (args.model, args.palette, args.seed, args.steps, args.guidance) == (None, None, 0, 20, 2.5)
     assert (args.sampler, args.native) == ("ddim", False)
 
 
@@ -65,6 +69,15 @@ def test_what_train_leaves_to_the_recipe():
         ("render --map m --out a.png junk", "junk"),
         ("render --map m --out a.jpg", ".png"),
         ("render --map m --out nowhere/a.png", "make it first"),
+        ("render --map m --out .", "is a folder"),
+        ("render --map m --out folder.png", "is a folder"),
+        ("render --map m --out " + "a" * 300 + ".png", "too long"),
+        ("edit --photo p --map m --region r --out folder.png", "is a folder"),
+        ("render --map m --out a.png --model ''", "nothing is named"),
+        ("render --map m --out a.png --palette ''", "nothing is named"),
+        ("render --map '' --out a.png", "nothing is named"),
+        ("render --map m --out ''", "nothing is named"),
+        ("train --data d --palette '' --out o", "nothing is named"),
         ("render --map m --out a.png --sampler euler", "ddim"),
         ("render --map m --out a.png --se 1", "--se"),
         ("edit --photo p --map m --region r --out a.png --strength 0", "above 0"),
@@ -76,12 +89,22 @@ def test_what_train_leaves_to_the_recipe():
 )
 def test_a_wrong_argument_gets_one_line_and_status_2(argv, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.png").mkdir()
     monkeypatch.delenv(cli.PASSWORD_VARIABLE, raising=False)
     with pytest.raises(SystemExit) as stop:
-        cli.parse(argv.split())
+        cli.parse(shlex.split(argv))
     said = capsys.readouterr().err
     assert stop.value.code == 2
     assert words in said
+    assert said.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_loaded(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(SystemExit):
+        cli.parse(["render", "--map", "m", "--out", str(tmp_path / "a.png")])
+    said = capsys.readouterr().err
+    assert "can't be written to" in said
     assert said.count("\n") == 1
 
 
@@ -175,7 +198,7 @@ def test_render_saves_the_last_frame_at_the_maps_size(engine, folder, capsys):
     assert picture.shape == (40, 24, 3)
     assert (picture == 4).all()
     assert isinstance(engine.request, RenderRequest)
-    assert engine.request.sampling == Sampling("ddpm", 4, 1.5, seeds=(7,))
+    assert engine.request.sampling == Sampling("ddpm", 4, 2.5, seeds=(7,))
     assert engine.request.labels[0, 0] == engine.palette.index_of("facade")
     assert engine.loaded == "grey"
     said = capsys.readouterr()
@@ -224,6 +247,61 @@ def test_a_map_that_names_its_palette_needs_no_option(engine, folder):
     save_label_map("map.png", np.full((8, 8), scenes.index_of("door"), np.uint8), scenes)
     assert launch.main(RENDER) == 0
     assert (engine.request.labels == engine.palette.index_of("door")).all()
+
+
+def test_a_map_of_which_nothing_is_left_is_refused(engine, folder, capsys):
+    scenes = load_palette("ade20k")
+    save_label_map("map.png", np.full((8, 8), scenes.index_of("sea"), np.uint8), scenes)
+    assert launch.main(RENDER) == 2
+    said = capsys.readouterr().err
+    assert scenes.title in said
+    assert engine.palette.title in said
+    assert not Path("out.png").exists()
+
+
+def test_a_file_cannot_name_a_palette_file(engine, folder):
+    other = {"name": "other", "unlabelled": 0, "classes": [{"index": 0, "name": "a", "colour": [0, 0, 0]}]}
+    Path("other.json").write_text(json.dumps(other))
+    info = PngInfo()
+    info.add_text(PALETTE_KEY, "other.json")
+    Image.open("map.png").save("map.png", pnginfo=info)
+    launch.main(RENDER)  # read with the model's palette, or refused: never with the file's
+    assert engine.request is None or engine.request.labels[0, 0] == engine.palette.index_of("facade")
+
+
+def test_outside_the_region_a_profile_and_its_values_stay(engine, folder, monkeypatch):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = profile.replace(b"rXYZ", b"swap").replace(b"bXYZ", b"rXYZ").replace(b"swap", b"bXYZ")
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (40, 24, 3), np.uint8)).save("photo.jpg", icc_profile=profile)
+    monkeypatch.setattr(pipeline, "edit", laying_over(engine))
+    assert launch.main([*EDIT, "--photo", "photo.jpg"]) == 0
+    before, after = Image.open("photo.jpg"), Image.open("out.png")
+    assert (read_photo("photo.jpg") != np.asarray(before)).any()  # the profile changes what is seen
+    assert after.info["icc_profile"] == profile
+    assert (np.asarray(after)[:, 12:] == np.asarray(before)[:, 12:]).all()
+    assert (np.asarray(after)[:, :12] == 20).all()
+
+
+def test_outside_the_region_opacity_and_what_it_hides_stay(engine, folder, monkeypatch):
+    rgba = np.random.default_rng(0).integers(0, 255, (40, 24, 4), np.uint8)
+    Image.fromarray(rgba).save("photo.png")
+    monkeypatch.setattr(pipeline, "edit", laying_over(engine))
+    assert launch.main(EDIT) == 0
+    after = np.asarray(Image.open("out.png"))
+    assert (after[:, 12:] == rgba[:, 12:]).all()
+    assert (after[..., 3] == rgba[..., 3]).all()
+
+
+def laying_over(engine):
+    """The fake edit, which leaves what is outside the region as the real one does."""
+
+    def frames(model, request):
+        for frame in engine.frames(model, request):
+            frame.pictures[0][~request.region] = request.photo[~request.region]
+            yield frame
+
+    return frames
 
 
 def test_guessed_colours_are_told(engine, folder, capsys):
@@ -307,9 +385,31 @@ def test_a_recipe_is_the_small_one_then_the_file_then_the_options(tmp_path):
     assert (recipe.network.spade_hidden, recipe.network.model_channels, recipe.network.num_classes) == (48, 32, 13)
 
 
+def test_what_the_palette_decides_is_not_the_file_s_to_say(tmp_path):
+    palette = load_palette("facades")
+    config = tmp_path / "recipe.json"
+    args = train_args(tmp_path, "--config", str(config))
+    config.write_text(json.dumps(small_recipe("facades", palette.size, palette.has_edges).to_dict()))
+    assert commands.recipe_of(args, palette).network.num_classes == 13
+    for wrong, words in (
+        ({"palette": "ade20k"}, "palette = ade20k, but the palette facades has facades"),
+        ({"network": {"num_classes": 9}}, "num_classes = 9, but the palette facades has 13"),
+        ({"network": {"instance_edges": True}}, "instance_edges = True, but the palette facades has False"),
+    ):
+        config.write_text(json.dumps(wrong))
+        with pytest.raises(UserError, match=words):
+            commands.recipe_of(args, palette)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("[1]", "recipe"), ("{", "recipe"), ('{"images": "many"}', "recipe"), ('{"imags": 5}', "imags")],
+    [
+        ("[1]", "recipe"),
+        ("{", "recipe"),
+        ('{"images": "many"}', "images = 'many' is not a whole number"),
+        ('{"network": 1}', "recipe"),
+        ('{"imags": 5}', "imags"),
+    ],
 )
 def test_a_faulty_recipe_file_is_a_user_error(tmp_path, content, words):
     config = tmp_path / "recipe.json"
@@ -318,7 +418,9 @@ def test_a_faulty_recipe_file_is_a_user_error(tmp_path, content, words):
         commands.recipe_of(train_args(tmp_path, "--config", str(config)), load_palette("facades"))
 
 
-def test_train_learns_from_a_folder_and_leaves_a_model(tmp_path, capsys):
+@pytest.fixture
+def pairs(tmp_path) -> Path:
+    """A folder with two pairs, and the command's words for a network that is quick to make."""
     rng = np.random.default_rng(0)
     for part in ("images", "labels"):
         (tmp_path / "train" / part).mkdir(parents=True)
@@ -327,8 +429,39 @@ def test_train_learns_from_a_folder_and_leaves_a_model(tmp_path, capsys):
         Image.fromarray(rng.integers(0, 12, (40, 40), np.uint8)).save(tmp_path / f"train/labels/{name}.png")
     config = tmp_path / "tiny.json"
     config.write_text('{"network": {"channel_mult": [1], "num_res_blocks": 1, "num_head_channels": 32}}')
-    small = ["--config", str(config), "--image-size", "32", "--channels", "32", "--batch", "2", "--images", "4"]
-    args = ["--data", str(tmp_path), "--palette", "facades", "--out", str(tmp_path / "run"), *small]
-    assert launch.main(["--no-venv", "train", *args]) == 0
-    assert "step 2/2" in capsys.readouterr().err
-    assert (tmp_path / "run" / "model.safetensors").is_file()
+    return tmp_path
+
+
+def train_words(folder: Path, *more: str) -> list[str]:
+    small = ["--config", str(folder / "tiny.json"), "--image-size", "32", "--channels", "32", "--batch", "2"]
+    where = ["--data", str(folder), "--palette", "facades", "--out", str(folder / "run")]
+    return ["--no-venv", "train", *where, *small, "--images", "4", *more]
+
+
+def test_train_learns_from_a_folder_and_leaves_a_model(pairs, capsys):
+    assert launch.main(train_words(pairs)) == 0
+    said = capsys.readouterr().err
+    assert "step 2/2" in said
+    assert said.count("validated on training pairs") == 1
+    assert (pairs / "run" / "model.safetensors").is_file()
+    assert launch.main(train_words(pairs)) == 0
+    assert "finished before" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--val", "nowhere"], "nowhere holds no images/"),
+        (["--out", __file__], "it is a file"),
+        (["--seed", "-1"], "seed = -1 is outside 0 to 4294967295"),
+        (["--seed", "1" + 30 * "0"], "is outside 0 to 4294967295"),
+        (["--image-size", "33"], "not a multiple of 4"),
+        (["--channels", "40"], "32 groups"),
+        (["--config", "nowhere.json"], "nowhere.json is not a recipe"),
+    ],
+)
+def test_training_that_cannot_start_says_why_in_one_line(pairs, capsys, more, words):
+    assert launch.main(train_words(pairs, *more)) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1

@@ -14,7 +14,9 @@ import { PalettePanel } from "./palette.js";
 import { labelMapPng } from "./png.js";
 import { discCorner } from "./raster.js";
 import * as store from "./store.js";
+import { acceptDrops, followSize, followTheme, returnFocus } from "./surroundings.js";
 import { StatusLine, Toolbar } from "./toolbar.js";
+import { MAP_OPACITY, Underlay, openPhoto } from "./underlay.js";
 import { View } from "./view.js";
 
 /**
@@ -30,6 +32,7 @@ import { View } from "./view.js";
  * @typedef {object} Session
  * @property {LabelDocument} doc
  * @property {ClassPicker} picker
+ * @property {Underlay} underlay
  * @property {number} seq  counts what was sent to the host
  * @property {AbortController} mounted
  * @property {Promise<void>} ready  the autosave has been read
@@ -67,7 +70,17 @@ export function mount(element, host, config) {
     update();
     link.publish();
     root.dataset.ready = "";
+    if (fresh) announce(config.id, session);
   });
+}
+
+/**
+ * Tells the page that what the browser kept is back. The server may have forgotten the photo that it once sent.
+ * @param {string} id
+ * @param {Session} session
+ */
+function announce(id, { underlay }) {
+  document.dispatchEvent(new CustomEvent("spadework:restored", { detail: { id, under: underlay.photo !== null } }));
 }
 
 /**
@@ -85,6 +98,7 @@ function sessionFor(config) {
   const session = {
     doc: new LabelDocument(blank(config.width, config.height, config.palette, unlabelled)),
     picker: new ClassPicker(config.palettes, config.palette),
+    underlay: new Underlay(),
     seq: 0,
     mounted: new AbortController(),
     ready: Promise.resolve(),
@@ -99,8 +113,9 @@ function build(session, config) {
   const ring = el("div", { class: "sw-ring" });
   const label = "Label map. Paint with the pointer; press the question mark for keys.";
   const stage = el("div", { class: "sw-stage", tabindex: 0, role: "application", "aria-label": label }, canvas, ring);
-  const view = new View(canvas, session.doc, session.picker.palette);
-  const editor = new Editor(config.id, session.doc, view, session.picker);
+  const { doc, picker, underlay } = session;
+  const view = new View(canvas, doc, underlay, picker.palette);
+  const editor = new Editor(config.id, doc, view, picker, underlay);
   if (session.editor) Object.assign(editor, { tool: session.editor.tool, size: session.editor.size });
   session.editor = editor;
   const focusStage = () => stage.focus({ preventScroll: true });
@@ -109,7 +124,7 @@ function build(session, config) {
   const status = new StatusLine(editor, toolbar.views);
   const sheets = { help: helpSheet(), new: newMapSheet(editor) };
   const frame = el("div", { class: "sw-frame" }, toolbar.options, toolbar.tools, stage, panel.element, status.element);
-  const root = el("div", { class: "sw-root" }, frame, sheets.help, sheets.new);
+  const root = el("div", { class: "sw-root" }, frame, sheets.help.element, sheets.new.element);
   const input = new CanvasInput(root, stage, editor, session.mounted.signal);
   return { root, stage, ring, view, editor, toolbar, panel, status, sheets, input, focusStage };
 }
@@ -123,7 +138,7 @@ function build(session, config) {
  * @returns {() => void} shows the present state in every part
  */
 function wire({ stage, ring, view, editor, toolbar, panel, status, sheets, input }, session, config, link) {
-  const { doc, picker } = session;
+  const { doc, picker, underlay } = session;
   const showPointer = () => {
     const at = input.hover && view.toMap(input.hover.clientX, input.hover.clientY);
     status.update(at);
@@ -137,14 +152,19 @@ function wire({ stage, ring, view, editor, toolbar, panel, status, sheets, input
   };
   doc.onpixels = (rect) => {
     picker.use(doc.palette);
+    underlay.showMap();
     view.repaint(rect);
   };
-  doc.onstep = async () => {
+  const keep = autosave(session, editor, status);
+  doc.onstep = () => {
     update();
     link.publish();
-    const content = { ...doc.content, labels: doc.labels.slice() };
-    const kept = await store.save(config.id, { content, tools: { size: editor.size, choices: picker.choices } });
-    status.warn(kept ? "" : "Not kept in this browser");
+    keep.map();
+  };
+  underlay.onphoto = keep.photo;
+  underlay.onchange = () => {
+    update();
+    view.request();
   };
   let shown = picker.palette;
   picker.onchange = () => {
@@ -152,7 +172,7 @@ function wire({ stage, ring, view, editor, toolbar, panel, status, sheets, input
     update();
   };
   editor.onchange = update;
-  editor.onask = (question) => (question === "search" ? panel.focusSearch() : sheets[question].showModal());
+  editor.onask = (question) => (question === "search" ? panel.focusSearch() : sheets[question].open());
   editor.onsave = () => {
     download(labelMapPng(doc.content, picker.palette), `${doc.palette}-${doc.width}x${doc.height}.png`);
   };
@@ -166,19 +186,44 @@ function wire({ stage, ring, view, editor, toolbar, panel, status, sheets, input
 }
 
 /**
+ * Keeps the session in this browser: the map after each step, the photo, which is large, only when it changes.
+ * @param {Session} session
+ * @param {Editor} editor
+ * @param {StatusLine} status
+ */
+function autosave({ doc, picker, underlay }, editor, status) {
+  let photoKept = Promise.resolve(true);
+  return {
+    photo() {
+      photoKept = store.savePhoto(editor.id, underlay.photo?.url ?? "");
+    },
+    async map() {
+      const content = { ...doc.content, labels: doc.labels.slice() };
+      const tools = { size: editor.size, choices: picker.choices, mapOpacity: underlay.opacity };
+      const kept = await Promise.all([store.save(editor.id, { content, tools }), photoKept]);
+      status.warn(kept.every(Boolean) ? "" : "Not kept in this browser");
+    },
+  };
+}
+
+/**
  * Begins with what this browser kept, else with what the host was given.
  * @param {Session} session
  * @param {Parts} parts
  * @param {Config} config
  * @param {HostLink} link
  */
-async function restore({ doc, picker }, { view, editor }, config, link) {
+async function restore({ doc, picker, underlay }, { view, editor }, config, link) {
   const saved = await store.load(config.id);
-  const first = saved?.content ?? (await link.first());
-  if (first && belongs(first, config.palettes)) Object.assign(doc.content, first);
+  const photo = await store.loadPhoto(config.id);
+  const first = saved ?? (await link.first());
+  if (first && belongs(first.content, config.palettes)) Object.assign(doc.content, first.content);
+  if (photo !== null) underlay.photo = await openPhoto(photo);
+  else if (first?.photo) underlay.show(first.photo);
   if (saved) {
     picker.restore(saved.tools.choices);
     editor.setSize(saved.tools.size);
+    underlay.setOpacity(saved.tools.mapOpacity ?? MAP_OPACITY);
   }
   picker.use(doc.palette);
   view.repaint({ x: 0, y: 0, w: doc.width, h: doc.height });
@@ -209,56 +254,6 @@ function download(blob, name) {
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
-/** @param {HTMLElement} stage @param {Editor} editor @param {AbortSignal} signal */
-function acceptDrops(stage, editor, signal) {
-  const mark = (/** @type {boolean} */ over) => stage.classList.toggle("sw-drop", over);
-  stage.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    mark(true);
-  }, { signal });
-  stage.addEventListener("dragleave", () => mark(false), { signal });
-  stage.addEventListener("drop", (event) => {
-    event.preventDefault();
-    mark(false);
-    const file = event.dataTransfer?.files[0];
-    if (file) editor.openFile(file);
-  }, { signal });
-}
-
-/**
- * Keeps the focus where the hands are.
- * After a click by pointer the canvas has the focus again, so that Space moves the view and does not press the button
- * once more. A press by key leaves the focus where it is.
- * @param {HTMLElement} root
- * @param {() => void} focusStage
- * @param {AbortSignal} signal
- */
-function returnFocus(root, focusStage, signal) {
-  root.addEventListener("click", (event) => {
-    const pressed = event.target instanceof Element && event.target.closest(".sw-frame button");
-    if (pressed && event.detail > 0 && !root.querySelector("dialog[open]")) focusStage();
-  }, { signal });
-  const tabbing = (/** @type {boolean} */ on) => root.classList.toggle("sw-tabbing", on);
-  document.addEventListener("keydown", (event) => event.key === "Tab" && tabbing(true), { signal });
-  root.addEventListener("pointerdown", () => tabbing(false), { signal });
-}
-
-/** @param {HTMLElement} stage @param {View} view @param {AbortSignal} signal */
-function followSize(stage, view, signal) {
-  const measure = () => stage.clientWidth && view.resize(stage.clientWidth, stage.clientHeight, window.devicePixelRatio);
-  const observer = new ResizeObserver(measure);
-  observer.observe(stage);
-  signal.addEventListener("abort", () => observer.disconnect());
-  window.addEventListener("resize", measure, { signal });
-}
-
-/** @param {View} view @param {AbortSignal} signal */
-function followTheme(view, signal) {
-  const observer = new MutationObserver(() => view.readGround());
-  for (const node of [document.documentElement, document.body]) observer.observe(node, { attributeFilter: ["class"] });
-  signal.addEventListener("abort", () => observer.disconnect());
-}
-
 /** @type {Promise<unknown> | null} */
 let style = null;
 
@@ -283,5 +278,25 @@ listenForGlobalKeys();
     if (!session) return null;
     await session.ready;
     return encode(session.doc.content, session.seq);
+  },
+
+  /**
+   * Puts a photo under the map, or takes it away; the map stays as it is.
+   * @param {string} id
+   * @param {string} url  a JPEG or PNG as a data URL; empty for none
+   */
+  async under(id, url) {
+    const session = sessions.get(id);
+    await session?.ready;
+    await session?.underlay.open(url);
+  },
+
+  /**
+   * Whether a photo lies under the map; false as long as the session is not restored.
+   * @param {string} id
+   * @returns {boolean}
+   */
+  hasUnder(id) {
+    return Boolean(sessions.get(id)?.underlay.photo);
   },
 };

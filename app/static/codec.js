@@ -1,5 +1,6 @@
 /**
  * The payload between page and server: {w, h, z, palette, seq}, z = base64 of the zlib stream of the class indices.
+ * From the server it may name a photo to put under the map: `under`, a data URL, or "" to take the present one away.
  *
  * Compression is written out here because it must be synchronous: the newest map is then in place before the
  * pointer-up handler returns, and no press of Generate, however quick, can miss the last stroke. Label maps are runs
@@ -7,7 +8,7 @@
  */
 
 /** @typedef {import("./document.js").Content} Content */
-/** @typedef {{w: number, h: number, z: string, palette: string, seq: number}} Payload */
+/** @typedef {{w: number, h: number, z: string, palette: string, seq: number, under?: string}} Payload */
 
 const MIN_MATCH = 3;
 const MAX_MATCH = 258;

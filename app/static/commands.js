@@ -13,6 +13,7 @@
  * @property {string} [icon]
  * @property {(editor: Editor) => boolean} [active]  pressed in
  * @property {(editor: Editor) => boolean} [enabled]
+ * @property {boolean} [once]  a key held down does not repeat it
  */
 
 /**
@@ -55,6 +56,18 @@ export const VIEW = [
   { id: "actual", title: "Zoom to 100 %", keys: ["Shift+0"], icon: "actual", run: (e) => e.view.actualSize() },
 ];
 
+/** @type {Command} */
+export const PHOTO = {
+  id: "photo",
+  title: "Show the photo alone",
+  keys: ["O"],
+  icon: "photo",
+  run: (e) => e.underlay.toggleAlone(),
+  active: (e) => e.underlay.alone,
+  enabled: (e) => e.underlay.photo !== null,
+  once: true,
+};
+
 /** @type {Command[]} */
 export const FILE = [
   { id: "new", title: "New map…", keys: [], icon: "new", run: (e) => e.onask("new") },
@@ -89,11 +102,15 @@ const RECENT = Array.from({ length: 9 }, (_, i) => ({
 /** The help sheet's sections; gestures have no command of their own. @type {[string, [string, string][]][]} */
 export const HELP_SHEET = [
   ["Tools", [...rows(TOOLS), ["Alt held", "Pick the class under the pointer"], ["Space held, middle button", "Move the view"]]],
-  ["Brush", [...rows(SIZE), ["Ctrl + wheel", "Brush size"]]],
+  ["Brush", [...rows(SIZE), ["Ctrl + wheel", "Brush size"], ["Eraser of a pen", "Erase"]]],
   ["Classes", [...rows(CLASSES), ["1 to 9", "Choose from the recent classes"]]],
-  ["View", [...rows(VIEW), ["Wheel", "Zoom at the pointer"], ["Two fingers", "Zoom and move on a touch screen"]]],
+  [
+    "View",
+    [...rows([...VIEW, PHOTO]), ["Wheel", "Zoom at the pointer"], ["Two fingers", "Zoom and move on a touch screen"]],
+  ],
   ["Map", [...rows(HISTORY), ["Drop a file", "Open it as the map"]]],
   ["Picture", [["Ctrl+Enter", "Generate"], ["Escape", "Cancel"]]],
+  ["Help", rows([HELP])],
 ];
 
 /**
@@ -104,9 +121,10 @@ function rows(commands) {
   return commands.map((command) => [command.keys.join(", "), command.title]);
 }
 
-const BY_KEY = new Map(
-  [...TOOLS, ...HISTORY, ...VIEW, HELP, ...CLASSES, ...SIZE, ...RECENT].flatMap((c) => c.keys.map((key) => [key, c])),
-);
+/** All of them. @type {Command[]} */
+export const COMMANDS = [...TOOLS, ...HISTORY, ...VIEW, PHOTO, ...FILE, HELP, ...CLASSES, ...SIZE, ...RECENT];
+
+const BY_KEY = new Map(COMMANDS.flatMap((command) => command.keys.map((key) => [key, command])));
 
 /** Keys that some layouts put on a digit. */
 const SYMBOLS = "/?[]+-";

@@ -17,6 +17,8 @@ const SIZES = [
   [1024, 1024],
 ];
 
+/** @typedef {{element: HTMLDialogElement, open: () => void}} Sheet */
+
 /**
  * @param {string} title
  * @param {...Node} children
@@ -39,7 +41,7 @@ function sheet(title, ...children) {
   return dialog;
 }
 
-/** @returns {HTMLDialogElement} */
+/** @returns {Sheet} */
 export function helpSheet() {
   const sections = HELP_SHEET.map(([name, rows]) => {
     const lines = rows.map(([keys, what]) => {
@@ -48,24 +50,26 @@ export function helpSheet() {
     });
     return el("section", {}, el("h4", {}, name), el("dl", {}, ...lines));
   });
-  return sheet("Keys and gestures", el("div", { class: "sw-help" }, ...sections));
+  const element = sheet("Keys and gestures", el("div", { class: "sw-help" }, ...sections));
+  return { element, open: () => element.showModal() };
 }
 
 /**
+ * Proposes the size of the present map.
  * @param {Editor} editor
- * @returns {HTMLDialogElement}
+ * @returns {Sheet}
  */
 export function newMapSheet(editor) {
   const side = (/** @type {string} */ name) =>
-    el("input", { type: "number", min: MIN_SIDE, max: MAX_SIDE, step: 1, required: true, "aria-label": name, value: 512 });
+    el("input", { type: "number", min: MIN_SIDE, max: MAX_SIDE, step: 1, required: true, "aria-label": name });
   const [width, height] = [side("Width"), side("Height")];
-  const presets = SIZES.map(([w, h]) => {
-    const take = () => {
-      width.value = w;
-      height.value = h;
-    };
-    return el("button", { type: "button", class: "sw-preset", click: take }, `${w} × ${h}`);
-  });
+  const propose = (/** @type {number} */ w, /** @type {number} */ h) => {
+    width.value = w;
+    height.value = h;
+  };
+  const presets = SIZES.map(([w, h]) =>
+    el("button", { type: "button", class: "sw-preset", click: () => propose(w, h) }, `${w} × ${h}`),
+  );
   const form = el(
     "form",
     { method: "dialog", submit: () => editor.newMap(width.valueAsNumber, height.valueAsNumber) },
@@ -74,5 +78,10 @@ export function newMapSheet(editor) {
     el("p", {}, `${MIN_SIDE} to ${MAX_SIDE} pixels a side. Undo brings the present map back.`),
     el("button", { type: "submit", class: "sw-primary" }, "New map"),
   );
-  return sheet("New map", form);
+  const element = sheet("New map", form);
+  const open = () => {
+    propose(editor.doc.width, editor.doc.height);
+    element.showModal();
+  };
+  return { element, open };
 }

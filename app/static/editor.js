@@ -1,5 +1,6 @@
 /**
- * What the artist works with: a document, a view of it, a tool, a brush size and the class to paint.
+ * What the artist works with: a document, a view of it, the photo under it, a tool, a brush size and the
+ * class to paint.
  */
 
 import { blank } from "./document.js";
@@ -7,6 +8,7 @@ import { blank } from "./document.js";
 /** @typedef {import("./document.js").LabelDocument} LabelDocument */
 /** @typedef {import("./view.js").View} View */
 /** @typedef {import("./classes.js").ClassPicker} ClassPicker */
+/** @typedef {import("./underlay.js").Underlay} Underlay */
 /** @typedef {"new" | "help" | "search"} Question  what the page is asked to show */
 
 export const MIN_BRUSH = 1;
@@ -18,12 +20,14 @@ export class Editor {
    * @param {LabelDocument} doc
    * @param {View} view
    * @param {ClassPicker} picker
+   * @param {Underlay} underlay
    */
-  constructor(id, doc, view, picker) {
+  constructor(id, doc, view, picker, underlay) {
     this.id = id;
     this.doc = doc;
     this.view = view;
     this.picker = picker;
+    this.underlay = underlay;
     this.tool = "brush";
     this.size = 40;
     /** @type {() => void} tool, size, class, or history changed */

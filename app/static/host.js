@@ -3,11 +3,14 @@
  */
 
 import { decode, encode } from "./codec.js";
+import { openPhoto } from "./underlay.js";
 
 /** @typedef {import("./codec.js").Payload} Payload */
 /** @typedef {import("./classes.js").Palette} Palette */
 /** @typedef {import("./document.js").Content} Content */
 /** @typedef {import("./document.js").LabelDocument} LabelDocument */
+/** @typedef {import("./underlay.js").Photo} Photo */
+/** @typedef {import("./underlay.js").Underlay} Underlay */
 /**
  * Anything with a value, events and a way to be told of a new value.
  * @typedef {object} Host
@@ -15,7 +18,7 @@ import { decode, encode } from "./codec.js";
  * @property {(event: string) => void} trigger
  * @property {(name: string, callback: () => void) => void} watch
  */
-/** @typedef {{doc: LabelDocument, seq: number, ready: Promise<void>}} Source */
+/** @typedef {{doc: LabelDocument, underlay: Underlay, seq: number, ready: Promise<void>}} Source */
 
 /**
  * Whether a map can be shown with the palettes at hand.
@@ -25,6 +28,16 @@ import { decode, encode } from "./codec.js";
 export function belongs({ width, height, palette, labels }, palettes) {
   const size = palettes[palette]?.classes.length ?? 0;
   return labels.length === width * height && labels.every((label) => label < size);
+}
+
+/**
+ * What the host sent: a map, and the photo to put under it (null: none; undefined: leave the one that is there).
+ * @param {Payload} payload
+ * @returns {Promise<{content: Content, photo: Photo | null | undefined}>}
+ */
+async function read(payload) {
+  const photo = payload.under === undefined ? undefined : await openPhoto(payload.under);
+  return { content: await decode(payload), photo };
 }
 
 export class HostLink {
@@ -51,12 +64,11 @@ export class HostLink {
   }
 
   /**
-   * The map that the host began with, if it fits.
-   * @returns {Promise<Content | null>}
+   * What the host began with, if anything.
    */
   async first() {
     const payload = this.host.props.value;
-    return payload?.z ? decode(payload) : null;
+    return payload?.z ? read(payload) : null;
   }
 
   /** Numbers up to our own count are what this page sent; the server's are far above. */
@@ -65,8 +77,9 @@ export class HostLink {
     if (!payload?.z || payload.seq <= this.source.seq) return;
     this.wanted = payload;
     await this.source.ready;
-    const content = await decode(payload);
+    const { content, photo } = await read(payload);
     if (this.wanted !== payload || !belongs(content, this.palettes)) return;
+    if (photo !== undefined) this.source.underlay.show(photo);
     this.source.doc.replace(content);
     this.onload();
   }

@@ -213,6 +213,7 @@ export class CanvasInput {
     const command = commandOf(event);
     if (!command) return;
     event.preventDefault();
+    if (event.repeat && command.once) return;
     if (command.enabled?.(this.editor) ?? true) command.run(this.editor);
     this.onhover();
   }

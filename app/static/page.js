@@ -9,10 +9,13 @@ const button = (id) => {
   return found?.matches("button") ? found : found?.querySelector("button");
 };
 
-/** @param {string} id  of an upload button; its file input stands beside it */
+/**
+ * @param {string} id  of an upload button; its file input stands right before it
+ * @returns {HTMLInputElement | null}
+ */
 const fileInput = (id) => {
-  const found = document.getElementById(id);
-  return found?.querySelector("input[type=file]") ?? found?.parentElement?.querySelector("input[type=file]");
+  const input = document.getElementById(id)?.previousElementSibling;
+  return input instanceof HTMLInputElement ? input : null;
 };
 
 /**
@@ -37,7 +40,7 @@ function open(file) {
 /** Listens for the canvas. Called once a page. */
 export function wire() {
   document.addEventListener("spadework:open", () => click("sw-open"));
-  document.addEventListener("spadework:open-file", (event) => open(/** @type {CustomEvent<File>} */ (event).detail));
+  document.addEventListener("spadework:open-file", (event) => open(/** @type {CustomEvent<{file: File}>} */ (event).detail.file));
   document.addEventListener("spadework:generate", () => click("sw-repaint", "sw-generate"));
   document.addEventListener("spadework:cancel", () => click("sw-cancel"));
   document.documentElement.dataset.wired = "";

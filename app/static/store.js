@@ -4,7 +4,7 @@
  */
 
 /** @typedef {import("./document.js").Content} Content */
-/** @typedef {{size: number, choices: Record<string, import("./classes.js").Choice>}} Tools */
+/** @typedef {{size: number, choices: Record<string, import("./classes.js").Choice>, mapOpacity?: number}} Tools */
 /** @typedef {{content: Content, tools: Tools}} Saved */
 
 const DATABASE = "spadework";
@@ -43,12 +43,12 @@ async function shelf(mode) {
 }
 
 /**
- * @param {string} id  the canvas's
- * @returns {Promise<Saved | null>}
+ * @param {string} key
+ * @returns {Promise<any>} null where nothing is kept
  */
-export async function load(id) {
+async function read(key) {
   try {
-    return (await settled((await shelf("readonly")).get(id))) ?? null;
+    return (await settled((await shelf("readonly")).get(key))) ?? null;
   } catch (error) {
     console.warn("Spadework can't read its autosave:", error);
     return null;
@@ -56,16 +56,37 @@ export async function load(id) {
 }
 
 /**
- * @param {string} id
- * @param {Saved} saved
+ * @param {string} key
+ * @param {unknown} value
  * @returns {Promise<boolean>} whether it is safely kept
  */
-export async function save(id, saved) {
+async function write(key, value) {
   try {
-    await settled((await shelf("readwrite")).put(saved, id));
+    await settled((await shelf("readwrite")).put(value, key));
     return true;
   } catch (error) {
     console.warn("Spadework can't autosave:", error);
     return false;
   }
+}
+
+/** @param {string} id  the canvas's */
+const photoKey = (id) => `${id} photo`;
+
+/** @type {(id: string) => Promise<Saved | null>} */
+export const load = read;
+
+/** @type {(id: string, saved: Saved) => Promise<boolean>} whether it is safely kept */
+export const save = write;
+
+/** @type {(id: string) => Promise<string | null>} the photo as it was kept last; empty where it was taken away */
+export const loadPhoto = (id) => read(photoKey(id));
+
+/**
+ * @param {string} id  the canvas's
+ * @param {string} url  empty for no photo
+ * @returns {Promise<boolean>} whether it is safely kept
+ */
+export function savePhoto(id, url) {
+  return write(photoKey(id), url);
 }

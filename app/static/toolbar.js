@@ -1,8 +1,8 @@
 /**
- * Buttons, the brush's size, and the status line.
+ * Buttons, the sliders for the brush's size and the map's opacity, and the status line.
  */
 
-import { FILE, HELP, HISTORY, SIZE, TOOLS, VIEW, keyLabel } from "./commands.js";
+import { FILE, HELP, HISTORY, PHOTO, SIZE, TOOLS, VIEW, keyLabel } from "./commands.js";
 import { el, paintSwatch } from "./dom.js";
 import { MAX_BRUSH, MIN_BRUSH } from "./editor.js";
 import { icon } from "./icons.js";
@@ -37,6 +37,41 @@ function button(command, editor) {
   return node;
 }
 
+/** A slider from 0 to NOTCHES with an icon before it and its value in words behind it. */
+class Dial {
+  /**
+   * @param {string} kind  part of its class names
+   * @param {string} name
+   * @param {string} tip
+   * @param {string} shape  of the icon
+   * @param {(notch: number) => void} turned
+   */
+  constructor(kind, name, tip, shape, turned) {
+    this.slider = el("input", {
+      type: "range",
+      min: 0,
+      max: NOTCHES,
+      step: 0.5,
+      class: "sw-slider",
+      "aria-label": name,
+      input: () => turned(Number(this.slider.value)),
+    });
+    this.value = el("output", { class: `sw-value sw-${kind}-value` });
+    this.element = el("label", { class: `sw-dial sw-${kind}`, "data-tip": tip }, icon(shape), this.slider, this.value);
+  }
+
+  /**
+   * @param {number} notch
+   * @param {string} text
+   * @param {string} spoken
+   */
+  show(notch, text, spoken) {
+    this.slider.value = notch;
+    this.slider.setAttribute("aria-valuetext", spoken);
+    this.value.textContent = text;
+  }
+}
+
 export class Toolbar {
   /** @param {Editor} editor */
   constructor(editor) {
@@ -45,20 +80,17 @@ export class Toolbar {
     this.buttons = [];
     const group = (/** @type {string} */ name, /** @type {Command[]} */ commands) =>
       el("div", { class: "sw-buttons", role: "group", "aria-label": name }, ...commands.map((c) => this.#add(c)));
-    this.slider = el("input", {
-      type: "range",
-      min: 0,
-      max: NOTCHES,
-      step: 0.5,
-      class: "sw-slider",
-      "aria-label": "Brush size",
-      input: () => editor.setSize(sizeOf(Number(this.slider.value))),
-    });
-    this.size = el("output", { class: "sw-size-value" });
     const keys = SIZE.map((c) => c.keys[0]).join(" ");
-    const size = el("label", { class: "sw-size", "data-tip": `Brush size  (${keys})` }, icon("brush"), this.slider, this.size);
-    this.tools = el("div", { class: "sw-tools", role: "toolbar", "aria-label": "Tools" }, ...TOOLS.map((c) => this.#add(c)));
-    this.options = el("div", { class: "sw-options" }, size, group("History", HISTORY), group("Map", FILE), group("Help", [HELP]));
+    const resize = (/** @type {number} */ notch) => editor.setSize(sizeOf(notch));
+    this.size = new Dial("size", "Brush size", `Brush size  (${keys})`, "brush", resize);
+    const fade = (/** @type {number} */ notch) => editor.underlay.setOpacity(notch / NOTCHES);
+    this.opacity = new Dial("opacity", "Map opacity", "Map opacity over the photo", "layers", fade);
+    this.photo = el("div", { class: "sw-photo" }, this.opacity.element, this.#add(PHOTO));
+    const dials = el("div", { class: "sw-dials" }, this.size.element, this.photo);
+    const tools = TOOLS.map((c) => this.#add(c));
+    this.tools = el("div", { class: "sw-tools", role: "toolbar", "aria-label": "Tools" }, ...tools);
+    const groups = [group("History", HISTORY), group("Map", FILE), group("Help", [HELP])];
+    this.options = el("div", { class: "sw-options" }, dials, ...groups);
     this.zoom = el("output", { class: "sw-zoom", "aria-label": "Zoom" });
     this.views = group("View", VIEW);
     this.views.firstChild.after(this.zoom);
@@ -71,16 +103,18 @@ export class Toolbar {
     return node;
   }
 
-  /** Shows the editor's tool, size and history. */
+  /** Shows the editor's tool, size, history and photo. */
   update() {
     const { editor } = this;
+    const { opacity, photo } = editor.underlay;
     for (const [command, node] of this.buttons) {
       if (command.active) node.setAttribute("aria-pressed", String(command.active(editor)));
       if (command.enabled) node.setAttribute("aria-disabled", String(!command.enabled(editor)));
     }
-    this.slider.value = notchOf(editor.size);
-    this.slider.setAttribute("aria-valuetext", `${editor.size} pixels`);
-    this.size.textContent = `${editor.size} px`;
+    this.size.show(notchOf(editor.size), `${editor.size} px`, `${editor.size} pixels`);
+    const percent = `${Math.round(opacity * 100)} %`;
+    this.opacity.show(opacity * NOTCHES, percent, percent);
+    this.photo.hidden = !photo;
   }
 
   updateZoom() {

@@ -7,6 +7,7 @@ import { union } from "./raster.js";
 /** @typedef {import("./raster.js").Rect} Rect */
 /** @typedef {import("./document.js").LabelDocument} LabelDocument */
 /** @typedef {import("./classes.js").Palette} Palette */
+/** @typedef {import("./underlay.js").Underlay} Underlay */
 
 const MIN_SCALE = 0.05;
 const MAX_SCALE = 64;
@@ -15,7 +16,7 @@ const KEPT_IN_SIGHT = 48;
 const FIT_MARGIN = 12;
 
 /**
- * One RGBA word per class index; unlabelled is transparent and shows the ground.
+ * One RGBA word per class index; unlabelled is transparent and shows the photo or the ground.
  * @param {Palette} palette
  */
 function colourTable(palette) {
@@ -30,11 +31,13 @@ export class View {
   /**
    * @param {HTMLCanvasElement} canvas
    * @param {LabelDocument} doc
+   * @param {Underlay} underlay
    * @param {Palette} palette
    */
-  constructor(canvas, doc, palette) {
+  constructor(canvas, doc, underlay, palette) {
     this.canvas = canvas;
     this.doc = doc;
+    this.underlay = underlay;
     this.table = colourTable(palette);
     /** Css pixels per map pixel, and where the map's corner lies in the canvas. */
     this.scale = 1;
@@ -212,7 +215,12 @@ export class View {
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     context.fillStyle = /** @type {CanvasPattern} */ (context.createPattern(this.ground, "repeat"));
     context.fillRect(x, y, w, h);
+    const { photo, mapOpacity } = this.underlay;
+    context.imageSmoothingEnabled = true;
+    if (photo) context.drawImage(photo.image, x, y, w, h);
     context.imageSmoothingEnabled = false;
+    context.globalAlpha = mapOpacity;
     context.drawImage(this.map, x, y, w, h);
+    context.globalAlpha = 1;
   }
 }

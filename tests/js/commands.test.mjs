@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { commandOf } from "../../app/static/commands.js";
+import { COMMANDS, HELP_SHEET, commandOf } from "../../app/static/commands.js";
 
 const press = (key, code, held = []) =>
   commandOf({
@@ -50,4 +50,16 @@ test("other alphabets reach the letters by their place", () => {
 
 test("Alt is the eyedropper's, not a key's", () => {
   assert.equal(press("b", "KeyB", ["Alt"]), undefined);
+});
+
+test("O shows the photo alone, once a press", () => {
+  assert.equal(press("o", "KeyO"), "photo");
+  assert.ok(COMMANDS.find((c) => c.id === "photo").once);
+});
+
+test("the help sheet has every key", () => {
+  const listed = HELP_SHEET.flatMap(([, rows]) => rows.flatMap(([keys]) => keys.split(", ")));
+  const keys = COMMANDS.filter((c) => !c.id.startsWith("recent-")).flatMap((c) => c.keys);
+  assert.ok(keys.length > 15);
+  assert.deepEqual(keys.filter((key) => !listed.includes(key)), []);
 });
