@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from engine.model.config import NetworkConfig
 from engine.model.spade import Condition
 
 
@@ -36,6 +37,12 @@ def condition_from(
         maps = torch.cat([maps, edges[:, None].float()], dim=1)
         channels = torch.cat([channels, channels.new_tensor([num_classes])])
     return Condition(maps, channels)
+
+
+def map_condition(labels: Tensor, config: NetworkConfig, channels: Tensor | None = None) -> Condition:
+    """labels: (N, H, W) int -> the condition as a network takes it, with the map's own edges where it wants edges."""
+    edges = instance_edges(labels) if config.instance_edges else None
+    return condition_from(labels, config.num_classes, edges, channels)
 
 
 def null_condition(batch: int, height: int, width: int, device: torch.device | str = "cpu") -> Condition:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.checkpoint import Description, find_checkpoint, load_checkpoint, read_description, shipped_models
-from engine.condition import condition_from, instance_edges, null_condition
+from engine.condition import map_condition, null_condition
 from engine.denoiser import Denoiser, NetworkDenoiser, SharedEncoder, clipped
 from engine.editing import check_region, keep_known, lay_over, shrink_region
 from engine.guidance import guided
@@ -174,8 +174,7 @@ def preview_of(request: EditRequest) -> EditRequest:
     size = preview_size(*request.region.shape)
     if size == request.region.shape:
         return request
-    photo, region = resize_photo(request.photo, *size), shrink_region(request.region, *size)
-    return replace(request, photo=photo, region=region, labels=resize_labels(request.labels, *size))
+    return replace(request, photo=resize_photo(request.photo, *size), region=shrink_region(request.region, *size))
 
 
 def preview_size(height: int, width: int) -> tuple[int, int]:
@@ -186,11 +185,10 @@ def preview_size(height: int, width: int) -> tuple[int, int]:
 
 def map_denoiser(model: Model, labels: LabelMap, guidance: float) -> Denoiser:
     """The network under a label map (H, W) of its own size, guided. gamma and beta are computed here, once."""
-    network, config = model.network, model.network.config
+    network = model.network
     batch = torch.from_numpy(labels.astype(np.int64))[None].to(model.device)
-    edges = instance_edges(batch) if config.instance_edges else None
     encoder = SharedEncoder(network)
-    conditional = NetworkDenoiser(encoder, network.modulate(condition_from(batch, config.num_classes, edges)))
+    conditional = NetworkDenoiser(encoder, network.modulate(map_condition(batch, network.config)))
     null = NetworkDenoiser(encoder, network.modulate(null_condition(1, *labels.shape, device=model.device)))
     return guided(conditional, null, guidance)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from engine.condition import condition_from, instance_edges
+from engine.condition import map_condition
 from engine.model.spade import Condition
 from engine.model.unet import UNet
 from engine.schedule import alpha_bars
@@ -47,8 +47,7 @@ def adjacent_levels(recipe: Recipe) -> list[tuple[Level, Level]]:
 
 def condition_maps(batch: Batch, recipe: Recipe, classes: Tensor) -> Tensor:
     """The batch's maps (N, K, H, W) for `classes`, then the edges where the network has them; null maps are zeros."""
-    edges = instance_edges(batch.labels) if recipe.network.instance_edges else None
-    maps = condition_from(batch.labels, recipe.network.num_classes, edges, classes).maps
+    maps = map_condition(batch.labels, recipe.network, classes).maps
     return maps * (~batch.null).to(maps)[:, None, None, None]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.condition import condition_from, instance_edges, null_condition
+from engine.condition import map_condition, null_condition
 from engine.denoiser import NetworkDenoiser, SharedEncoder
 from engine.model.spade import Condition
 from engine.model.unet import UNet
@@ -52,16 +52,11 @@ def validation_errors(network: UNet, pairs: list[Pair], recipe: Recipe) -> Error
         for start in range(0, len(pairs), BATCH):
             part = slice(start, start + BATCH)
             photos = whole.photos[part].to(device)
-            conditions = [_condition(maps[part].to(device), recipe) for maps in (whole.labels, wrong)]
+            conditions = [map_condition(maps[part].to(device), recipe.network) for maps in (whole.labels, wrong)]
             conditions.append(null_condition(len(photos), size, size, device))
             parts.append(_errors(network, recipe, photos, noise[part].to(device), conditions))
     errors = np.concatenate(parts, axis=1)
     return Errors(*errors.mean(axis=1).tolist(), wins=float((errors[0] < errors[1]).mean()))
-
-
-def _condition(labels: Tensor, recipe: Recipe) -> Condition:
-    edges = instance_edges(labels) if recipe.network.instance_edges else None
-    return condition_from(labels, recipe.network.num_classes, edges)
 
 
 def _errors(network: UNet, recipe: Recipe, photos: Tensor, noise: Tensor, conditions: list[Condition]) -> np.ndarray:
