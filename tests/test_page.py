@@ -182,6 +182,16 @@ def test_an_example_opens_and_a_bad_file_is_a_sentence(desk, tmp_path):
     assert np.array_equal(painted(desk), kept)
 
 
+def test_a_new_map_by_keys_alone(desk):
+    assert (painted(desk) != ADE.unlabelled).any()
+    button = desk.get_by_role("button", name=re.compile("New map")).first
+    button.focus()
+    desk.keyboard.press("Enter")
+    desk.wait_for_selector("dialog[open]")
+    desk.keyboard.press("Enter")
+    until(desk, lambda: (painted(desk) == ADE.unlabelled).all())
+
+
 def test_paint_on_a_photo_and_repaint_it(desk, tmp_path):
     photo = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
     save_png(tmp_path / "photo.png", photo, {})

@@ -76,7 +76,7 @@ export function newMapSheet(editor) {
     el("div", { class: "sw-presets" }, ...presets),
     el("div", { class: "sw-sides" }, el("label", {}, "Width ", width), el("label", {}, "Height ", height)),
     el("p", {}, `${MIN_SIDE} to ${MAX_SIDE} pixels a side. Undo brings the present map back.`),
-    el("button", { type: "submit", class: "sw-primary" }, "New map"),
+    el("button", { type: "submit", class: "sw-primary", autofocus: true }, "New map"),
   );
   const element = sheet("New map", form);
   const open = () => {
