@@ -4,7 +4,7 @@ import torch
 from models import tiny_model
 
 from engine import pipeline
-from engine.condition import condition_from
+from engine.condition import condition_from, instance_edges, map_condition
 from engine.pipeline import SeededNoise, edit, generate, model_size
 from engine.schedule import alpha_bars
 from engine.trajectory import timesteps
@@ -62,6 +62,18 @@ def test_a_picture_equals_the_plain_way():
     plain = ((x.clamp(-1, 1) + 1) * 127.5).round().byte()[0].permute(1, 2, 0).numpy()
     ours = render(Sampling("ddim", steps=4, guidance=2.0, seeds=(5,)), labels)[0]
     assert np.abs(ours.astype(int) - plain).max() <= 1
+
+
+def test_a_network_with_an_edge_channel_is_given_the_map_s_edges():
+    """Against the same map with its edges written out."""
+    model, labels = tiny_model(instance_edges=True), labels_of(16, 16)
+    batch = torch.from_numpy(labels).long()[None]
+    condition = map_condition(batch, model.network.config)
+    expected = condition_from(batch, 13, instance_edges(batch))
+    assert condition.channels.tolist() == [*sorted(np.unique(labels).tolist()), 13]
+    torch.testing.assert_close(condition.maps, expected.maps, atol=0, rtol=0)
+    assert condition.maps[:, -1].any()
+    assert map_condition(batch, tiny_model().network.config).channels.max() < 13
 
 
 @pytest.mark.parametrize(

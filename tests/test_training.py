@@ -213,6 +213,14 @@ def test_training_learns_what_the_map_says():
     assert str(after).endswith("(right below wrong in 100 % of pairs)")
 
 
+def test_noise_and_level_are_new_at_every_step_and_the_same_at_the_same():
+    learner = trainer()
+    batch = learner.sampler(0)
+    first, again, other = (learner._loss(batch, step).item() for step in (0, 0, 1))
+    assert first == again
+    assert first != other
+
+
 def test_a_run_killed_and_resumed_equals_one_that_was_not(tmp_path):
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
