@@ -39,10 +39,14 @@ def condition_from(
     return Condition(maps, channels)
 
 
+def map_edges(labels: Tensor, config: NetworkConfig) -> Tensor | None:
+    """(N, H, W) -> the map's own edges (N, H, W) bool, for a network that wants edges."""
+    return instance_edges(labels) if config.instance_edges else None
+
+
 def map_condition(labels: Tensor, config: NetworkConfig, channels: Tensor | None = None) -> Condition:
     """labels: (N, H, W) int -> the condition as a network takes it, with the map's own edges where it wants edges."""
-    edges = instance_edges(labels) if config.instance_edges else None
-    return condition_from(labels, config.num_classes, edges, channels)
+    return condition_from(labels, config.num_classes, map_edges(labels, config), channels)
 
 
 def null_condition(batch: int, height: int, width: int, device: torch.device | str = "cpu") -> Condition:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -19,22 +20,39 @@ class Denoiser(Protocol):
     def __call__(self, x: Tensor, level: Level) -> Prediction: ...
 
 
+class Branches(Denoiser, Protocol):
+    """A denoiser under a label map, which can also say what it would do without one."""
+
+    def both(self, x: Tensor, level: Level) -> tuple[Prediction, Prediction]:
+        """With the map, and without."""
+        ...
+
+
 class SharedEncoder:
     """The encoder never sees the label map, so all branches of a guided step share its features.
 
-    Remembers the features of the one x it saw last; samplers make a new x each step, so identity is enough.
+    Remembers the features of the one x it saw last; samplers make a new x each step, so identity is enough. With
+    `reuse` above 1 it runs at every reuse-th new x only, and the steps between take its last features with their own
+    timestep in the decoder (Li 2023, arXiv 2312.09608): an approximation, for one run.
     """
 
-    def __init__(self, network: UNet) -> None:
-        self.network = network
+    def __init__(self, network: UNet, reuse: int = 1) -> None:
+        self.network, self.reuse = network, reuse
+        self._runs = 0
         self._seen: tuple[Tensor, float] | None = None
         self._features: Features | None = None
 
     def __call__(self, x: Tensor, timestep: float) -> Features:
         if self._features is None or self._seen is None or self._seen[0] is not x or self._seen[1] != timestep:
-            self._features = self.network.encode(x, torch.full((len(x),), timestep, device=x.device))
+            self._features = self._fresh(x, torch.full((1,), timestep, device=x.device))
             self._seen = (x, timestep)
         return self._features
+
+    def _fresh(self, x: Tensor, timestep: Tensor) -> Features:
+        self._runs += 1
+        if self._features is not None and (self._runs - 1) % self.reuse:
+            return Features(self.network.decoder_times(timestep), self._features.maps)
+        return self.network.encode(x, timestep)
 
 
 class NetworkDenoiser:
@@ -46,8 +64,42 @@ class NetworkDenoiser:
 
     def __call__(self, x: Tensor, level: Level) -> Prediction:
         network = self.encoder.network
-        output = network.decode(self.encoder(x, level.timestep), self.modulations).float()
+        output = network.decode(self.encoder(x, level.timestep), self.modulations)
         return interpret(network.config.prediction, output, x, level)
+
+
+@dataclass(frozen=True)
+class TwoBranches:
+    """The network with a label map and without, on one encoder."""
+
+    conditional: Denoiser
+    null: Denoiser
+
+    def __call__(self, x: Tensor, level: Level) -> Prediction:
+        return self.conditional(x, level)
+
+    def both(self, x: Tensor, level: Level) -> tuple[Prediction, Prediction]:
+        return self.conditional(x, level), self.null(x, level)
+
+
+@dataclass(frozen=True)
+class PairedBranches:
+    """The same of one picture, with both branches as one batch of two: a small network waits for its many calls more
+    than for their arithmetic. pair: modulations (2, c, h, w), with the map and without."""
+
+    conditional: NetworkDenoiser
+    pair: Sequence[Modulation]
+
+    def __call__(self, x: Tensor, level: Level) -> Prediction:
+        return self.conditional(x, level)
+
+    def both(self, x: Tensor, level: Level) -> tuple[Prediction, Prediction]:
+        encoder = self.conditional.encoder
+        features = encoder(x, level.timestep)
+        twice = Features(features.times, tuple(each.expand(2, -1, -1, -1) for each in features.maps))
+        outputs = encoder.network.decode(twice, self.pair)
+        with_map, without = (interpret(encoder.network.config.prediction, out, x, level) for out in outputs.split(1))
+        return with_map, without
 
 
 def interpret(kind: str, output: Tensor, x: Tensor, level: Level) -> Prediction:

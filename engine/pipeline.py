@@ -2,101 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.checkpoint import Description, find_checkpoint, load_checkpoint, read_description, shipped_models
-from engine.condition import map_condition, null_condition
-from engine.denoiser import Denoiser, NetworkDenoiser, SharedEncoder, clipped
+from engine.denoiser import Branches, Denoiser, NetworkDenoiser, PairedBranches, SharedEncoder, TwoBranches, clipped
 from engine.editing import check_region, keep_known, lay_over, shrink_region
-from engine.guidance import guided
-from engine.images import resize_labels, resize_photo
-from engine.model.unet import UNet
+from engine.graphs import CapturedNetwork
+from engine.guidance import Guidance, guided
+from engine.images import resize_photo
+from engine.library import FIRST, Model, ModelInfo, available_models, load_model
+from engine.memory import is_out_of_memory, release
 from engine.palette import Palette
-from engine.samplers import ddim, ddpm
+from engine.plan import Plan, first_plan, next_plan
+from engine.samplers import steps
 from engine.schedule import alpha_bars
-from engine.trajectory import levels, timesteps
+from engine.sizes import Grid, grid_for, preview_size
+from engine.trajectory import walk
 from engine.types import EditRequest, LabelMap, Level, RenderRequest, Sampling, Step, UserError
+from engine.windows import Window, Windowed, layout
 
-FIRST = "scenes"  # the model that the page opens with, and the default of every command
-PREVIEW_SIDE = 1024
-LONGEST = 4  # the long side is computed at up to this many times the short one; beyond, the map is squeezed
+__all__ = [
+    "FIRST", "Frame", "Model", "ModelInfo", "SeededNoise", "available_models", "computed_grid", "edit", "generate",
+    "load_model", "pictures_of", "plan_of",
+]  # fmt: skip
 
-
-@dataclass(frozen=True)
-class Model:
-    """A loaded network with what its checkpoint says of it."""
-
-    name: str
-    network: UNet
-    description: Description
-    device: torch.device
-
-    @property
-    def palette(self) -> Palette:
-        return self.description.palette
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """A line in the list of models. `problem` says why a file can't be used, and is empty for good ones."""
-
-    name: str
-    path: Path
-    description: Description | None
-    problem: str = ""
+WORTH_CAPTURING = 6  # steps, from which on recording CUDA graphs pays
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Pictures (N, H, W, 3) uint8 after `step` of `steps`; previews, of large ones smaller, until step == steps."""
+    """Some of a run's pictures after one more step.
+
+    A run computes its seeds in batches that fit into memory: `pictures` (n, H, W, 3) uint8 belong to `seeds`, the n of
+    them that are computed now, and are previews (of large ones smaller) until they are `finished`. step of steps counts
+    over the whole run, picture by picture, so that step / steps is the share that is done; running out of memory sets
+    it back to the batch's beginning. note: what was changed to fit into memory, else empty.
+    """
 
     step: int
     steps: int
     pictures: NDArray[np.uint8]
-
-
-def available_models() -> list[ModelInfo]:
-    """Every file in `checkpoints/`, FIRST first; a broken one is listed with its reason."""
-    found = [_info(name, path) for name, path in shipped_models().items()]
-    return sorted(found, key=lambda info: (info.name != FIRST, info.name))
-
-
-def _info(name: str, path: Path) -> ModelInfo:
-    try:
-        return ModelInfo(name, path, read_description(path))
-    except UserError as error:
-        return ModelInfo(name, path, None, str(error))
-
-
-def best_device() -> torch.device:
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def load_model(name_or_path: str | Path, device: torch.device | None = None) -> Model:
-    """A model by its name in `checkpoints/` or by a file's path. Raises UserError."""
-    path = find_checkpoint(name_or_path)
-    network, description = load_checkpoint(path)
-    device = device or best_device()
-    return Model(path.stem, network.to(device, memory_format=torch.channels_last), description, device)
-
-
-def model_size(height: int, width: int, image_size: int, stride: int) -> tuple[int, int]:
-    """The size at which a map of (height, width) is computed: its short side at the training size, whole strides."""
-    scale = image_size / min(height, width)
-
-    def side(pixels: int) -> int:
-        return stride * max(1, round(min(pixels * scale, LONGEST * image_size) / stride))
-
-    return side(height), side(width)
+    seeds: tuple[int, ...] = (0,)
+    finished: bool = False
+    note: str = ""
 
 
 class SeededNoise:
@@ -115,26 +68,19 @@ class SeededNoise:
 def generate(model: Model, request: RenderRequest) -> Generator[Frame]:
     """Renders a label map, one picture a seed, at the map's own size. Raises UserError before the first step."""
     check_labels(request.labels, model.palette)
-    config, labels = model.network.config, request.labels
-    height, width = model_size(*labels.shape, config.image_size, config.stride)
-    walk = levels(_alpha_bar(model), _timesteps(model, request.sampling))
-    noise = SeededNoise(request.sampling.seeds, height, width, model.device)
-    return _frames(model, request.sampling, labels, walk, noise, (height, width))
+    grid = computed_grid(model, request)
+    way = walk_of(model, request.sampling)
+    labels = grid.labels(request.labels)
 
+    def batch(seeds: tuple[int, ...], plan: Plan) -> Iterator[Step]:
+        noise = SeededNoise(seeds, *grid.padded, model.device)
+        denoise = clipped(map_denoiser(model, labels, request.sampling, plan, len(seeds)))
+        return steps(request.sampling.sampler, denoise, noise(), way, noise)
 
-def _frames(
-    model: Model,
-    sampling: Sampling,
-    labels: LabelMap,
-    walk: list[Level],
-    noise: SeededNoise,
-    size: tuple[int, int],
-) -> Generator[Frame]:
-    with torch.inference_mode():
-        denoise = clipped(map_denoiser(model, resize_labels(labels, *size), sampling.guidance))
-        for step in _steps(sampling, denoise, noise(), walk, noise):
-            shape = labels.shape if step.index == len(walk) - 2 else preview_size(*labels.shape)
-            yield Frame(step.index + 1, len(walk) - 1, to_pictures(_shown(step, walk), shape))
+    def shown(x: Tensor, finished: bool) -> NDArray[np.uint8]:
+        return to_pictures(x, request.labels.shape if finished else preview_size(*request.labels.shape))
+
+    return _frames(model, request.sampling, grid, len(way) - 1, batch, shown)
 
 
 def edit(model: Model, request: EditRequest) -> Generator[Frame]:
@@ -146,27 +92,113 @@ def edit(model: Model, request: EditRequest) -> Generator[Frame]:
             f"The map is {request.labels.shape[1]} x {request.labels.shape[0]} px and the photo "
             f"{request.region.shape[1]} x {request.region.shape[0]}. Give a map of the photo's size."
         )
-    walk = levels(_alpha_bar(model), _timesteps(model, request.sampling, request.strength))
-    return _edit_frames(model, request, walk)
-
-
-def _edit_frames(model: Model, request: EditRequest, walk: list[Level]) -> Generator[Frame]:
-    config, sampling = model.network.config, request.sampling
-    height, width = model_size(*request.region.shape, config.image_size, config.stride)
+    grid = computed_grid(model, request)
+    way = walk_of(model, request.sampling, request.strength)
+    labels = grid.labels(request.labels)
+    photo = from_picture(grid.photo(request.photo)).to(model.device)
+    region = torch.zeros(1, 1, *grid.padded, dtype=torch.bool)
+    region[(..., *grid.kept)] = torch.from_numpy(shrink_region(request.region, grid.height, grid.width))
+    region = region.to(model.device)
     small = preview_of(request)
-    with torch.inference_mode():
-        photo = from_picture(resize_photo(request.photo, height, width)).to(model.device)
-        region = torch.from_numpy(shrink_region(request.region, height, width))[None, None].to(model.device)
-        draw = SeededNoise(sampling.seeds, height, width, model.device)
+
+    def batch(seeds: tuple[int, ...], plan: Plan) -> Iterator[Step]:
+        draw = SeededNoise(seeds, *grid.padded, model.device)
         noise = draw()
-        denoise = clipped(map_denoiser(model, resize_labels(request.labels, height, width), sampling.guidance))
-        denoise = keep_known(denoise, region, photo, noise)
-        x = walk[0].alpha * photo + walk[0].sigma * noise
-        for step in _steps(sampling, denoise, x, walk, draw):
-            shown = request if step.index == len(walk) - 2 else small
-            pictures = to_pictures(_shown(step, walk), shown.region.shape)
-            laid = np.stack([lay_over(shown.photo, picture, shown.region) for picture in pictures])
-            yield Frame(step.index + 1, len(walk) - 1, laid)
+        denoise = clipped(map_denoiser(model, labels, request.sampling, plan, len(seeds)))
+        x = way[0].alpha * photo + way[0].sigma * noise
+        return steps(request.sampling.sampler, keep_known(denoise, region, photo, noise), x, way, draw)
+
+    def shown(x: Tensor, finished: bool) -> NDArray[np.uint8]:
+        target = request if finished else small
+        pictures = to_pictures(x, target.region.shape)
+        return np.stack([lay_over(target.photo, picture, target.region) for picture in pictures])
+
+    return _frames(model, request.sampling, grid, len(way) - 1, batch, shown)
+
+
+@torch.inference_mode()
+def _frames(
+    model: Model,
+    sampling: Sampling,
+    grid: Grid,
+    length: int,
+    batch: Callable[[tuple[int, ...], Plan], Iterator[Step]],
+    shown: Callable[[Tensor, bool], NDArray[np.uint8]],
+) -> Generator[Frame]:
+    """Runs the seeds batch by batch, `length` steps each; where memory runs out, that batch again by a smaller plan."""
+    seeds, note = sampling.seeds, ""
+    plan = first_plan(model, grid, len(seeds))
+    done = 0
+    while done < len(seeds):
+        now = seeds[done : done + plan.batch]
+        try:
+            for step in batch(now, plan):
+                finished = step.index == length - 1
+                pictures = shown((step.x if finished else step.x0)[(..., *grid.kept)], finished)
+                count = done * length + (step.index + 1) * len(now)
+                yield Frame(count, length * len(seeds), pictures, now, finished, note)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            done += len(now)
+            continue
+        step = pictures = None  # whatever they hold
+        model.cache.clear()
+        release(model.device)
+        plan, change = next_plan(model, plan)
+        note = f"Memory ran out: {change}."
+
+
+def pictures_of(frames: Iterator[Frame]) -> NDArray[np.uint8]:
+    """Runs to the end: (N, H, W, 3), one picture a seed, in their order."""
+    return np.concatenate([frame.pictures for frame in frames if frame.finished])
+
+
+def plan_of(model: Model, request: RenderRequest | EditRequest) -> Plan:
+    """What a request will take, before it is run."""
+    return first_plan(model, computed_grid(model, request), len(request.sampling.seeds))
+
+
+def computed_grid(model: Model, request: RenderRequest | EditRequest) -> Grid:
+    """The size at which a request is computed: by default its short side at the training size."""
+    config = model.network.config
+    return grid_for(*request.labels.shape, request.side or config.image_size, config.stride)
+
+
+def walk_of(model: Model, sampling: Sampling, strength: float = 1.0) -> list[Level]:
+    """The noise levels of a run. Raises UserError."""
+    alpha_bar = alpha_bars(model.description.schedule, model.description.diffusion_steps)
+    return walk(alpha_bar, sampling.spacing, sampling.steps, strength)
+
+
+def map_denoiser(model: Model, labels: LabelMap, sampling: Sampling, plan: Plan, pictures: int = 1) -> Denoiser:
+    """The network under a label map (H, W) of the size that is computed, guided, for one run of so many `pictures`."""
+    windows = layout(*labels.shape, plan.window, model.network.config.stride)
+    guidance = Guidance(sampling.guidance, sampling.guidance_interval, sampling.guidance_stop)
+    if len(windows) == 1:
+        capture = model.device.type == "cuda" and sampling.encoder_reuse == 1 and sampling.steps >= WORTH_CAPTURING
+        network = CapturedNetwork(model.network) if capture else model.network
+        encoder = SharedEncoder(network, sampling.encoder_reuse)
+        return guided(_branches(model, labels, plan.cached, encoder, pair=pictures == 1), guidance)
+
+    room = max(1, model.cache.holds(windows[0].height, windows[0].width))
+    kept = windows[:room]  # the others would drive them out, one after the other, at every step
+
+    def branches_of(window: Window) -> Branches:
+        part = np.ascontiguousarray(labels[window.area])
+        return _branches(model, part, plan.cached and window in kept, SharedEncoder(model.network))
+
+    return guided(Windowed(windows, branches_of, *labels.shape), guidance)
+
+
+def _branches(model: Model, labels: LabelMap, keep: bool, encoder: SharedEncoder, pair: bool = False) -> Branches:
+    """keep: modulations in the cache. pair: both branches as one batch of two, where that is sooner done."""
+    cache = model.cache
+    with_map = NetworkDenoiser(encoder, cache.of_map(labels, keep))
+    if pair and keep and model.device.type == "cpu" and (paired := cache.of_pair(labels)):
+        return PairedBranches(with_map, paired)
+    return TwoBranches(with_map, NetworkDenoiser(encoder, cache.of_null(*labels.shape)))
 
 
 def preview_of(request: EditRequest) -> EditRequest:
@@ -175,22 +207,6 @@ def preview_of(request: EditRequest) -> EditRequest:
     if size == request.region.shape:
         return request
     return replace(request, photo=resize_photo(request.photo, *size), region=shrink_region(request.region, *size))
-
-
-def preview_size(height: int, width: int) -> tuple[int, int]:
-    """The size at which a picture is shown while it forms: at most PREVIEW_SIDE on the long side."""
-    scale = min(1.0, PREVIEW_SIDE / max(height, width))
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def map_denoiser(model: Model, labels: LabelMap, guidance: float) -> Denoiser:
-    """The network under a label map (H, W) of its own size, guided. gamma and beta are computed here, once."""
-    network = model.network
-    batch = torch.from_numpy(labels.astype(np.int64))[None].to(model.device)
-    encoder = SharedEncoder(network)
-    conditional = NetworkDenoiser(encoder, network.modulate(map_condition(batch, network.config)))
-    null = NetworkDenoiser(encoder, network.modulate(null_condition(1, *labels.shape, device=model.device)))
-    return guided(conditional, null, guidance)
 
 
 def check_labels(labels: LabelMap, palette: Palette) -> None:
@@ -213,22 +229,3 @@ def to_pictures(x: Tensor, size: tuple[int, int]) -> NDArray[np.uint8]:
 def from_picture(photo: NDArray[np.uint8]) -> Tensor:
     """(H, W, 3) uint8 -> (1, 3, H, W) in [-1, 1]."""
     return torch.from_numpy(np.ascontiguousarray(photo)).permute(2, 0, 1)[None].float() / 127.5 - 1
-
-
-def _alpha_bar(model: Model) -> NDArray[np.float64]:
-    return alpha_bars(model.description.schedule, model.description.diffusion_steps)
-
-
-def _timesteps(model: Model, sampling: Sampling, strength: float = 1.0) -> list[int]:
-    return timesteps(sampling.spacing, model.description.diffusion_steps, sampling.steps, strength)
-
-
-def _steps(sampling: Sampling, denoise: Denoiser, x: Tensor, walk: list[Level], noise: SeededNoise) -> Iterator[Step]:
-    if sampling.sampler == "ddpm":
-        return ddpm(denoise, x, walk, noise)
-    return ddim(denoise, x, walk)
-
-
-def _shown(step: Step, walk: list[Level]) -> Tensor:
-    """The finished state after the last step, the current estimate of it before."""
-    return step.x if step.index == len(walk) - 2 else step.x0

@@ -16,6 +16,14 @@ from engine.types import EditRequest, LabelMap, RenderRequest, Sampling, UserErr
 VERSION = 1
 MAX_PIXELS = 2**26
 
+# What sampling did before a record could say so; its fields' defaults may change, these must not.
+UNSAID = {
+    "spacing": "trailing",
+    "guidance_interval": (0.0, 1.0),
+    "guidance_stop": 0.0,
+    "encoder_reuse": 1,
+}
+
 
 def record(request: RenderRequest | EditRequest, palette: str, seed: int) -> dict[str, Any]:
     """What made the picture of one seed. Of an edit's photo only a fingerprint is kept, to know it again by."""
@@ -26,6 +34,7 @@ def record(request: RenderRequest | EditRequest, palette: str, seed: int) -> dic
         "palette": palette,
         "sampling": asdict(replace(request.sampling, seeds=(seed,))),
         "labels": pack(request.labels),
+        "side": request.side,
     }
     if isinstance(request, EditRequest):
         stored["strength"] = request.strength
@@ -42,9 +51,10 @@ def render_request(stored: dict[str, Any]) -> RenderRequest:
     try:
         if not isinstance(stored["model"], str):
             raise TypeError("its model is no name")
-        sampling = stored["sampling"]
-        sampling = Sampling(**{**sampling, "seeds": tuple(sampling["seeds"])})
-        return RenderRequest(stored["model"], unpack(stored["labels"]), sampling)
+        sampling = {**UNSAID, **stored["sampling"]}
+        lists = {name: tuple(sampling[name]) for name in ("seeds", "guidance_interval")}  # JSON knows no tuples
+        sampling = Sampling(**{**sampling, **lists})
+        return RenderRequest(stored["model"], unpack(stored["labels"]), sampling, stored.get("side"))
     except (KeyError, TypeError) as error:
         raise UserError(f"The picture's record is damaged ({error}). Its map and settings can't be read.") from None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the first import of gradio
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # and of torch: threads of small networks wait for each other most
 
 
 @pytest.fixture(scope="session")

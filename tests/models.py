@@ -7,10 +7,10 @@ import dataclasses
 import torch
 
 from engine.checkpoint import Description
+from engine.library import Model, ready
 from engine.model.config import NetworkConfig
 from engine.model.unet import UNet
 from engine.palette import load_palette
-from engine.pipeline import Model
 
 TINY = NetworkConfig(
     image_size=16,
@@ -36,4 +36,4 @@ def tiny_network(seed: int = 0, **changes) -> UNet:
 def tiny_model(seed: int = 0, **changes) -> Model:
     network = tiny_network(seed, **changes)
     description = Description("Tiny", network.config, load_palette("facades"))
-    return Model("tiny", network, description, torch.device("cpu"))
+    return ready("tiny", network, description)

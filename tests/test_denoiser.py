@@ -1,10 +1,12 @@
+import numpy as np
 import pytest
 import torch
 from models import tiny_network
 
 from engine.condition import condition_from, null_condition
-from engine.denoiser import NetworkDenoiser, SharedEncoder, clipped, interpret
-from engine.guidance import guided
+from engine.denoiser import Denoiser, NetworkDenoiser, PairedBranches, SharedEncoder, TwoBranches, clipped, interpret
+from engine.guidance import Guidance, guided
+from engine.modulation import ModulationCache
 from engine.schedule import alpha_bars
 from engine.trajectory import levels
 from engine.types import Level, Prediction
@@ -51,18 +53,47 @@ def test_guidance_is_the_formula_on_eps_before_clipping():
     x0 = ((x - LEVEL.sigma * eps) / LEVEL.alpha).clamp(-1, 1)
 
     encoder = SharedEncoder(network)
-    branches = [NetworkDenoiser(encoder, network.modulate(c)) for c in (condition, null)]
-    p = clipped(guided(*branches, 2.5))(x, LEVEL)
-    torch.testing.assert_close(p.x0, x0, atol=1e-5, rtol=0)
-    torch.testing.assert_close(guided(*branches, 2.5)(x, LEVEL).eps, eps, atol=1e-5, rtol=0)
+    modulations = network.modulate(condition), network.modulate_null(16, 16)
+    denoise = guided(TwoBranches(*(NetworkDenoiser(encoder, each) for each in modulations)), Guidance(2.5))
+    torch.testing.assert_close(clipped(denoise)(x, LEVEL).x0, x0, atol=1e-5, rtol=0)
+    torch.testing.assert_close(denoise(x, LEVEL).eps, eps, atol=1e-5, rtol=0)
+
+
+def constant(value: float) -> Denoiser:
+    return lambda x, level: Prediction(*(torch.full_like(x, value) for _ in range(3)))
+
+
+def never(x: torch.Tensor, level: Level) -> Prediction:
+    raise AssertionError("the null branch ran")
+
+
+def test_two_branches_are_with_the_map_and_without():
+    with_map, without = TwoBranches(constant(1.0), constant(2.0)).both(torch.zeros(1), LEVEL)
+    assert (with_map.eps.item(), without.eps.item()) == (1.0, 2.0)
+    assert TwoBranches(constant(1.0), never)(torch.zeros(1), LEVEL).eps.item() == 1.0
 
 
 def test_without_guidance_the_null_branch_never_runs():
-    def never(x: torch.Tensor, level: Level) -> Prediction:
-        raise AssertionError("the null branch ran")
+    denoise = guided(TwoBranches(constant(1.0), never), Guidance(1.0))
+    assert denoise(torch.zeros(1), LEVEL).x0.item() == 1.0
 
-    zero = Prediction(*torch.zeros(3, 1))
-    assert guided(lambda x, level: zero, never, 1.0)(torch.zeros(1), LEVEL) is zero
+
+@torch.inference_mode()
+def test_a_pair_is_two_branches_in_one_run(monkeypatch):
+    network = tiny_network()
+    labels = np.random.default_rng(0).integers(0, 13, (16, 24), dtype=np.uint8)
+    x = torch.randn(1, 3, 16, 24, generator=torch.Generator().manual_seed(1))
+    cache, encoder, runs = ModulationCache(network, 2**30), SharedEncoder(network), []
+    decode = network.decode
+    monkeypatch.setattr(network, "decode", lambda *parts: runs.append(1) or decode(*parts))
+    with_map = NetworkDenoiser(encoder, cache.of_map(labels))
+    apart = TwoBranches(with_map, NetworkDenoiser(encoder, cache.of_null(16, 24))).both(x, LEVEL)
+    assert len(runs) == 2
+    together = PairedBranches(with_map, cache.of_pair(labels)).both(x, LEVEL)
+    assert len(runs) == 3
+    for found, expected in zip(together, apart, strict=True):
+        torch.testing.assert_close(found.eps, expected.eps, atol=1e-5, rtol=0)
+        torch.testing.assert_close(found.log_variance, expected.log_variance, atol=1e-5, rtol=0)
 
 
 def test_the_encoder_runs_once_for_both_branches_and_again_for_a_new_x(monkeypatch):
@@ -77,3 +108,21 @@ def test_the_encoder_runs_once_for_both_branches_and_again_for_a_new_x(monkeypat
     encoder(second, 5.0)
     encoder(second, 4.0)
     assert len(runs) == 3
+
+
+def test_reused_features_keep_their_maps_and_get_the_new_timestep(monkeypatch):
+    network = tiny_network()
+    runs = []
+    encode = network.encode
+    monkeypatch.setattr(network, "encode", lambda x, t: runs.append(t.item()) or encode(x, t))
+    encoder = SharedEncoder(network, reuse=3)
+    states = [torch.full((1, 3, 16, 16), float(i)) for i in range(7)]
+    features = [encoder(x, 100.0 - i) for i, x in enumerate(states)]
+    assert runs == [100.0, 97.0, 94.0]
+    for first in (0, 3):
+        for i in range(first, first + 3):
+            assert all(a is b for a, b in zip(features[i].maps, features[first].maps, strict=True))
+            fresh = network.decoder_times(torch.tensor([100.0 - i]))
+            for found, expected in zip(features[i].times, fresh, strict=True):
+                assert all(map(torch.equal, found, expected))
+    assert encoder(states[6], 94.0) is features[6]

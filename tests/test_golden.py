@@ -18,8 +18,8 @@ from safetensors import safe_open
 from torch import Tensor
 
 from engine.condition import condition_from, instance_edges, null_condition
-from engine.denoiser import Denoiser, NetworkDenoiser, SharedEncoder, clipped
-from engine.guidance import guided
+from engine.denoiser import Denoiser, NetworkDenoiser, SharedEncoder, TwoBranches, clipped
+from engine.guidance import Guidance, guided
 from engine.model.config import NetworkConfig
 from engine.model.spade import Condition
 from engine.model.unet import UNet
@@ -102,13 +102,15 @@ class Golden:
     def null(self, batch: int) -> Condition:
         return null_condition(batch, self.height, self.width)
 
-    def denoiser(self, pictures: slice, batch: int) -> Denoiser:
+    def denoiser(self, pictures: slice) -> Denoiser:
+        """The way of every render: one run of the encoder a step, the null map's modulation from its ring alone."""
         encoder = SharedEncoder(self.network)
-        branches = [
-            NetworkDenoiser(encoder, self.network.modulate(condition))
-            for condition in (self.condition(pictures), self.null(batch))
+        modulations = [
+            self.network.modulate(self.condition(pictures)),
+            self.network.modulate_null(self.height, self.width),
         ]
-        return clipped(guided(*branches, float(self.metadata["guidance_scale"])))
+        branches = TwoBranches(*(NetworkDenoiser(encoder, each) for each in modulations))
+        return clipped(guided(branches, Guidance(float(self.metadata["guidance_scale"]))))
 
     def levels_at(self, timestep: int) -> tuple[Level, Level]:
         """The level of an original timestep and the one below it."""
@@ -121,7 +123,7 @@ class Golden:
         for i, timestep in enumerate(self["t"].tolist()):
             now, nxt = self.levels_at(timestep)
             x = self["x"][i : i + 1]
-            p = self.denoiser(slice(i, i + 1), 1)(x, now)
+            p = self.denoiser(slice(i, i + 1))(x, now)
             found["mean"].append(posterior_mean(p.x0, x, now, nxt))
             found["log_variance"].append(p.log_variance)
             found["pred_xstart"].append(p.x0)
@@ -144,7 +146,7 @@ class Golden:
     def sample(self, name: str) -> Tensor:
         walk = levels(self.alpha_bar, self.timesteps(f"{name}_timesteps").tolist())
         start = self["sample/x_T"]
-        denoise = self.denoiser(slice(None), len(start))
+        denoise = self.denoiser(slice(None))
         noise = iter(self["sample/noise"])
         steps = {"ddim": lambda: ddim(denoise, start, walk), "ddpm": lambda: ddpm(denoise, start, walk, noise.__next__)}
         *_, last = steps[name]()

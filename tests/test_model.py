@@ -6,7 +6,7 @@ from torch.nn import functional
 from engine.condition import condition_from, instance_edges, null_condition
 from engine.model.blocks import timestep_embedding
 from engine.model.config import PUBLISHED_MULTIPLIERS, NetworkConfig
-from engine.model.spade import Condition
+from engine.model.spade import Condition, group_norm
 from engine.model.unet import UNet
 from engine.types import UserError
 
@@ -59,6 +59,42 @@ def test_one_map_serves_a_batch(labels):
     both = network.modulate(condition_from(labels[:1].expand(2, -1, -1), 13))
     features = network.encode(x, t)
     torch.testing.assert_close(network.decode(features, one), network.decode(features, both), atol=1e-5, rtol=0)
+
+
+def test_inference_gives_what_training_gives(labels):
+    """Without gradients features are overwritten in their own memory: nothing else may have held on to them."""
+    network, (x, t) = tiny_network(), inputs()
+    condition = condition_from(labels, 13)
+    with torch.enable_grad():
+        expected = network(x, t, condition)
+    with torch.inference_mode():
+        features, modulations = network.encode(x, t), network.modulate(condition)
+        before = [each.clone() for each in features.maps]
+        for _ in range(2):
+            torch.testing.assert_close(network.decode(features, modulations), expected, atol=1e-5, rtol=0)
+        assert all(map(torch.equal, features.maps, before))
+        assert torch.equal(network.encode(x, t).maps[-1], before[-1])
+
+
+def test_a_shared_timestep_is_that_of_every_picture(labels):
+    network, (x, _) = tiny_network(), inputs()
+    modulations = network.modulate(condition_from(labels, 13))
+    shared, each = (network.decode(network.encode(x, t), modulations) for t in (torch.ones(1) * 5, torch.ones(2) * 5))
+    torch.testing.assert_close(shared, each, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("size", [(128, 128), (256, 96), (31, 67)])
+@pytest.mark.parametrize("mean", [0.0, 1.0])
+def test_norms_of_large_features_are_precise_in_every_layout(size, mean):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 64, *size, generator=generator) + mean
+    weight, bias = torch.rand(2, 64, generator=generator) + 0.5
+    expected = functional.group_norm(x.double(), 32, weight.double(), bias.double(), 1e-5).float()
+    with torch.inference_mode():
+        for layout in (torch.contiguous_format, torch.channels_last):
+            found = group_norm(x.contiguous(memory_format=layout), weight, bias)
+            assert found.is_contiguous(memory_format=layout)
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("patch", [1, 2, 4])

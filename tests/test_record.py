@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,12 +30,31 @@ def test_an_edit_keeps_its_region_strength_and_the_photo_s_fingerprint():
     assert stored["photo_sha256"] != other["photo_sha256"]
 
 
+def test_every_field_of_sampling_comes_back():
+    sampling = Sampling("dpmpp_2m", 12, 3.0, (4,), "lambda", (0.25, 0.75), 0.01, 2)
+    stored = json.loads(json.dumps(record(RenderRequest("scenes", LABELS, sampling), "ade20k", 4)))
+    assert render_request(stored).sampling == sampling
+
+
+def test_an_older_record_means_what_it_meant():
+    """Whatever the defaults are by now: full guidance, a fresh encoder, the trailing spacing."""
+    stored = record(RenderRequest("scenes", LABELS), "ade20k", 0)
+    older = {"sampler": "ddim", "steps": 20, "guidance": 2.5, "seeds": [3]}
+    expected = Sampling("ddim", 20, 2.5, (3,), "trailing", (0.0, 1.0), 0.0, 1)
+    assert render_request({**stored, "sampling": older}).sampling == expected
+    even = render_request({**stored, "sampling": {**older, "spacing": "even"}}).sampling
+    assert even == replace(expected, spacing="even")
+
+
 @pytest.mark.parametrize(
     ("damage", "text"),
     [
         ({"spadework": 2}, "version 2, this version reads 1"),
         ({"sampling": {}}, "damaged"),
         ({"model": ["x"]}, "its model is no name"),
+        ({"sampling": {"sampler": "ddim", "steps": 2, "seeds": [1], "guidance_interval": 1}}, "damaged"),
+        ({"sampling": {"sampler": "ddim", "steps": 2, "seeds": [1], "guidance_interval": "ab"}}, "damaged"),
+        ({"sampling": 3}, "damaged"),
         (
             {"sampling": {"sampler": "ddim", "steps": 20.5, "guidance": 1.5, "seeds": [1]}},
             r"20\.5 is not a whole number",

@@ -9,12 +9,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.model import spade
 from engine.model.config import NetworkConfig
-from engine.model.spade import Modulation, Spade
+from engine.model.spade import EPSILON, GROUPS, Modulation, Spade, Time, timed
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
-    return nn.GroupNorm(32, channels)
+    return nn.GroupNorm(GROUPS, channels, EPSILON)
+
+
+def affine_norm(x: Tensor, norm: nn.GroupNorm, time: Time | None = None) -> Tensor:
+    """GroupNorm with its own scale and shift, then the timestep's, folded into them where the batch shares it."""
+    weight, bias = norm.weight, norm.bias
+    if time is None or len(time[0]) > 1:
+        return timed(spade.group_norm(x, weight, bias), time)
+    factor, offset = (part.flatten() for part in time)
+    return spade.group_norm(x, weight * factor, torch.addcmul(offset, bias, factor))
+
+
+def silu(x: Tensor) -> Tensor:
+    """SiLU of features that nobody else holds: in their own memory where no gradient needs them."""
+    return functional.silu(x, inplace=not torch.is_grad_enabled())
+
+
+def added(h: Tensor, x: Tensor) -> Tensor:
+    """h + x, in h's own memory where no gradient needs it."""
+    return h + x if torch.is_grad_enabled() else h.add_(x)
 
 
 def zeroed(module: nn.Module) -> nn.Module:
@@ -97,51 +117,62 @@ class ResBlock(nn.Module):
         )
         self.skip_connection = nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, 1)
 
-    def forward(self, x: Tensor, emb: Tensor, modulations: Iterator[Modulation] | None = None) -> Tensor:
-        """x: (N, c, h, w), emb: (N, 4 * model_channels) -> (N, c', h', w')."""
-        if self.has_spade:
-            h, in_rest = self.in_norm(x, modulations), self.in_layers
-        else:
-            h, in_rest = self.in_layers[0](x), self.in_layers[1:]
-        h = in_rest[0](h)
+    def time(self, emb: Tensor) -> Time:
+        """emb: (N, 4 * model_channels) -> what the timestep does to the features inside, (N, c, 1, 1) each."""
+        rows = self.emb_layers(emb)[:, :, None, None]
+        if self.scale_shift:
+            scale, shift = rows.chunk(2, dim=1)
+            return 1 + scale, shift
+        return torch.ones_like(rows), rows
+
+    def forward(self, x: Tensor, times: Iterator[Time], modulations: Iterator[Modulation] | None = None) -> Tensor:
+        """x: (N, c, h, w) -> (N, c', h', w'). Takes one of `times`, and two of `modulations` where it has SPADE."""
+        h = silu(self.in_norm(x, modulations) if self.has_spade else affine_norm(x, self.in_layers[0]))
         if self.resample is not None:
             h, x = self.resample(h), self.resample(x)
-        h = in_rest[1](h)
-
-        time = self.emb_layers(emb)[:, :, None, None].to(h.dtype)
-        out_rest = self.out_layers if self.has_spade else self.out_layers[1:]
-
-        def out_norm(h: Tensor) -> Tensor:
-            return self.out_norm(h, modulations) if self.has_spade else self.out_layers[0](h)
-
-        if self.scale_shift:
-            scale, shift = time.chunk(2, dim=1)
-            h = torch.addcmul(shift, out_norm(h), 1 + scale)
-        else:
-            h = out_norm(h + time)
-        return self.skip_connection(x) + out_rest(h)
+        h = self.in_layers[-1](h)
+        time = next(times)
+        if not self.scale_shift:
+            h, time = h + time[1].to(h.dtype), None
+        h = self.out_norm(h, modulations, time) if self.has_spade else affine_norm(h, self.out_layers[0], time)
+        dropout, convolution = self.out_layers[-2], self.out_layers[-1]
+        return added(convolution(dropout(silu(h))), self.skip_connection(x))
 
 
 class AttentionBlock(nn.Module):
-    """Self-attention over all cells. Two orders of the packed q, k, v exist: per head (published), or all q first."""
+    """Self-attention over all cells. Two orders of the packed q, k, v exist: per head (published), or all q first.
 
-    def __init__(self, config: NetworkConfig, channels: int) -> None:
+    trained_cells: how many cells there are at the training size; on more of them, with `entropy_scaled`, the scores
+    are sharpened so that attention spreads over as many cells as it learnt to (Jin 2023, arXiv 2306.08645, eq. 7).
+    """
+
+    def __init__(self, config: NetworkConfig, channels: int, stride: int) -> None:
         super().__init__()
         head_channels = config.num_head_channels
         self.heads = config.num_heads if head_channels == -1 else channels // head_channels
         self.qkv_first = config.use_new_attention_order
+        self.trained_cells = round((config.image_size // config.patch // stride) ** 2 * config.aspect)
+        self.entropy_scaled = False
         self.norm = group_norm(channels)
         self.qkv = nn.Conv1d(channels, channels * 3, 1)
         self.proj_out = zeroed(nn.Conv1d(channels, channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         n, c, height, width = x.shape
-        cells = x.reshape(n, c, height * width)
-        packed = self.qkv(self.norm(cells))  # (N, 3c, cells)
+        cells = affine_norm(x, self.norm).permute(0, 2, 3, 1).reshape(n, height * width, c)
+        packed = functional.linear(cells, self.qkv.weight[:, :, 0], self.qkv.bias)  # (N, cells, 3c)
         if self.qkv_first:
-            q, k, v = packed.reshape(n, 3, self.heads, c // self.heads, -1).unbind(1)
+            q, k, v = packed.reshape(n, -1, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
         else:
-            q, k, v = packed.reshape(n, self.heads, 3, c // self.heads, -1).unbind(2)
-        q, k, v = (part.transpose(-1, -2).contiguous() for part in (q, k, v))  # (N, heads, cells, c / heads)
-        h = functional.scaled_dot_product_attention(q, k, v).transpose(-1, -2).reshape(n, c, -1)
-        return x + self.proj_out(h).reshape(n, c, height, width)
+            q, k, v = packed.reshape(n, -1, self.heads, 3, c // self.heads).permute(3, 0, 2, 1, 4)
+        h = functional.scaled_dot_product_attention(q, k, v, scale=self.scale(height * width))  # (N, heads, cells, d)
+        h = h.transpose(1, 2).reshape(n, height * width, c)
+        h = functional.linear(h, self.proj_out.weight[:, :, 0], self.proj_out.bias)
+        return added(h.reshape(n, height, width, c).permute(0, 3, 1, 2), x)
+
+    def scale(self, cells: int) -> float:
+        """What q . k is multiplied by."""
+        plain = (self.qkv.in_channels // self.heads) ** -0.5
+        if not self.entropy_scaled or cells <= self.trained_cells or self.trained_cells < 2:
+            return plain
+        return plain * math.sqrt(math.log(cells) / math.log(self.trained_cells))

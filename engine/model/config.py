@@ -23,9 +23,10 @@ PUBLISHED_MULTIPLIERS: dict[int, tuple[float, ...]] = {
 class NetworkConfig:
     """Everything that decides the names and shapes of a network's parameters, and how its output is read.
 
-    image_size: pixels of the training square. attention_resolutions: grid sides (pixels / patch at the training
-    size) at which attention runs. num_head_channels: -1 means num_heads heads of whatever width follows.
-    spade_hidden, patch and prediction extend the published configuration; their defaults are the published values.
+    image_size: pixels of the training pictures' short side. aspect: how many times that the long one is.
+    attention_resolutions: grid sides (pixels / patch at the training size) at which attention runs.
+    num_head_channels: -1 means num_heads heads of whatever width follows. aspect, spade_hidden, patch and prediction
+    extend the published configuration; their defaults are the published values (for Cityscapes aspect was 2).
     """
 
     image_size: int
@@ -43,6 +44,7 @@ class NetworkConfig:
     instance_edges: bool = False
     spade_hidden: int = 128
     patch: int = 1
+    aspect: float = 1.0
     prediction: Prediction = "eps"
     dropout: float = 0.0
 
@@ -143,6 +145,7 @@ BOUNDS = {
     "num_heads": (1, 256),
     "spade_hidden": (1, 4096),
     "patch": (1, 64),
+    "aspect": (1, 16),
     "dropout": (0, 0.9),
 }
 

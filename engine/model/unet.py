@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,30 +14,33 @@ from engine.model.blocks import (
     Downsample,
     ResBlock,
     Upsample,
+    affine_norm,
     double,
     group_norm,
     halve,
+    silu,
     timestep_embedding,
     zeroed,
 )
 from engine.model.config import NetworkConfig
-from engine.model.spade import Condition, Modulation, Spade
+from engine.model.spade import Condition, MapModulation, Modulation, Spade, Time
 
 
 @dataclass(frozen=True)
 class Features:
-    """What the encoder hands over: `emb` (N, 4 * model_channels) and one feature map per input block, finest first."""
+    """What the encoder hands over: the decoder's share of the timestep, and one feature map per input block, finest
+    first."""
 
-    emb: Tensor
+    times: tuple[Time, ...]
     maps: tuple[Tensor, ...]
 
 
 class Block(nn.Sequential):
     """A residual block with what follows it; passes the timestep and the modulations to those who want them."""
 
-    def forward(self, x: Tensor, emb: Tensor, modulations: Iterator[Modulation] | None = None) -> Tensor:
+    def forward(self, x: Tensor, times: Iterator[Time], modulations: Iterator[Modulation] | None = None) -> Tensor:
         for layer in self:
-            x = layer(x, emb, modulations) if isinstance(layer, ResBlock) else layer(x)
+            x = layer(x, times, modulations) if isinstance(layer, ResBlock) else layer(x)
         return x
 
 
@@ -58,7 +61,7 @@ class UNet(nn.Module):
         stride = 2 ** (len(config.channel_mult) - 1)
         self.middle_block = Block(
             self._spade_block(deepest, deepest, stride),
-            AttentionBlock(config, deepest),
+            AttentionBlock(config, deepest, stride),
             self._spade_block(deepest, deepest, stride),
         )
         self.output_blocks = self._decoder(channels)
@@ -79,7 +82,7 @@ class UNet(nn.Module):
                 layers: list[nn.Module] = [ResBlock(config, ch, width)]
                 ch = width
                 if 2**level in config.attention_strides:
-                    layers.append(AttentionBlock(config, ch))
+                    layers.append(AttentionBlock(config, ch, 2**level))
                 blocks.append(Block(*layers))
                 channels.append(ch)
             if level < len(config.channel_mult) - 1:
@@ -98,7 +101,7 @@ class UNet(nn.Module):
                 layers: list[nn.Module] = [self._spade_block(ch + skips.pop(), width, 2**level)]
                 ch = width
                 if 2**level in config.attention_strides:
-                    layers.append(AttentionBlock(config, ch))
+                    layers.append(AttentionBlock(config, ch, 2**level))
                 if level and i == config.num_res_blocks:
                     layers.append(
                         self._spade_block(ch, ch, 2**level, up=True) if config.resblock_updown else Upsample(ch)
@@ -116,34 +119,60 @@ class UNet(nn.Module):
         """Every SPADE norm, in the order in which `decode` meets them."""
         return [m for part in (self.middle_block, self.output_blocks) for m in part.modules() if isinstance(m, Spade)]
 
-    def modulate(self, condition: Condition) -> list[Modulation]:
+    @property
+    def dtype(self) -> torch.dtype:
+        """What features are computed in; the timestep and the last convolution stay in float32."""
+        return self.middle_block[0].in_norm.mlp_gamma.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.time_embed[0].weight.device
+
+    def modulate(self, condition: Condition) -> list[MapModulation]:
         """Label maps (N, K, H, W) -> gamma, beta for every SPADE norm. Depends on neither x nor the timestep."""
-        height, width = condition.maps.shape[-2:]
-        sizes: dict[int, Tensor] = {}
-        for stride in {spade.stride for spade in self.spades}:
-            size = (height // stride, width // stride)
-            sizes[stride] = functional.interpolate(condition.maps, size, mode="nearest")
-        return [spade.modulation(sizes[spade.stride], condition.channels) for spade in self.spades]
+        maps = {spade.stride: shrunk(condition.maps, spade.stride) for spade in self.spades}
+        return [spade.modulation(maps[spade.stride], condition.channels) for spade in self.spades]
+
+    def modulate_null(self, height: int, width: int, whole: bool = False) -> list[Modulation]:
+        """The same of an empty map of (height, width) pixels, almost for nothing; `whole` as MapModulations."""
+        return [spade.null_modulation(height // spade.stride, width // spade.stride, whole) for spade in self.spades]
+
+    def times(self, timesteps: Tensor, blocks: nn.Module) -> tuple[Time, ...]:
+        """timesteps: (N,) -> what each residual block of `blocks` takes of them, in order."""
+        emb = self.time_embed(timestep_embedding(timesteps, self.config.model_channels))
+        return tuple(block.time(emb) for block in blocks.modules() if isinstance(block, ResBlock))
 
     def encode(self, x: Tensor, timesteps: Tensor) -> Features:
-        """x: (N, 3, H, W), timesteps: (N,) -> features, the same for every label map."""
-        emb = self.time_embed(timestep_embedding(timesteps, self.config.model_channels))
+        """x: (N, 3, H, W), timesteps: (N,) or (1,) -> features, the same for every label map."""
         h = functional.pixel_unshuffle(x, self.config.patch) if self.config.patch > 1 else x
+        h = h.to(self.dtype)
+        times = iter(self.times(timesteps, self.input_blocks))
         maps = []
         for block in self.input_blocks:
-            h = block(h, emb)
+            h = block(h, times)
             maps.append(h)
-        return Features(emb, tuple(maps))
+        return Features(self.decoder_times(timesteps), tuple(maps))
 
-    def decode(self, features: Features, modulations: list[Modulation]) -> Tensor:
-        """-> (N, 3, H, W), or (N, 6, H, W) with a learned variance: eps | v."""
-        remaining = iter(modulations)
+    def decoder_times(self, timesteps: Tensor) -> tuple[Time, ...]:
+        """The decoder's share of `timesteps`, (N,) or (1,)."""
+        return self.times(timesteps, nn.ModuleList([self.middle_block, self.output_blocks]))
+
+    def decode(self, features: Features, modulations: Sequence[Modulation]) -> Tensor:
+        """-> (N, 3, H, W) float32, or (N, 6, H, W) with a learned variance: eps | v."""
+        times, remaining = iter(features.times), iter(modulations)
         skips = list(features.maps)
-        h = self.middle_block(skips[-1], features.emb, remaining)
+        h = self.middle_block(skips[-1], times, remaining)
         for block in self.output_blocks:
-            h = block(torch.cat([h, skips.pop()], dim=1), features.emb, remaining)
-        h = self.out(h)
+            h = block(torch.cat([h, skips.pop()], dim=1), times, remaining)
+        last = self.out[2]
+        h = last(silu(affine_norm(h, self.out[0])).to(last.weight.dtype))
         return functional.pixel_shuffle(h, self.config.patch) if self.config.patch > 1 else h
 
     def forward(self, x: Tensor, timesteps: Tensor, condition: Condition) -> Tensor:
         return self.decode(self.encode(x, timesteps), self.modulate(condition))
+
+
+def shrunk(maps: Tensor, stride: int) -> Tensor:
+    """One-hot maps (N, K, H, W), at every stride-th pixel."""
+    height, width = maps.shape[-2:]
+    return functional.interpolate(maps, (height // stride, width // stride), mode="nearest")

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from engine.checkpoint import Description, save_checkpoint
+from engine.device import best_device
 from engine.images import save_png
+from engine.library import ready
 from engine.palette import Palette
-from engine.pipeline import Model, best_device
 from engine.training.data import Sampler
 from engine.training.loop import Progress, Trainer, train
 from engine.training.pairs import census, load_pairs, pairs_folder, told_guesses, validation_folder
@@ -27,7 +28,7 @@ from engine.types import Sampling
 
 CHECKPOINT = "model.safetensors"
 LOG = "log.csv"
-SHEET_SAMPLING = Sampling(steps=20, guidance=2.5, seeds=(1, 2))
+SHEET_SAMPLING = Sampling(seeds=(1, 2))
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Run:
         request, weights = self.request, self.trainer.average
         description = self._description(progress, errors)
         save_checkpoint(request.out / CHECKPOINT, weights.state_dict(), description)
-        model = Model(request.out.name, weights, description, self.trainer.device)
+        model = ready(request.out.name, weights, description)
         sheet = request.out / "sheets" / f"{progress.step:07d}.png"
         sheet.parent.mkdir(exist_ok=True)
         save_png(sheet, sample_sheet(model, self.validation, SHEET_SAMPLING), {})

@@ -6,7 +6,8 @@ import numpy as np
 
 from engine.images import resize_photo
 from engine.label_files import colour_map
-from engine.pipeline import Model, generate
+from engine.library import Model
+from engine.pipeline import generate, pictures_of
 from engine.training.data import Pair, centre
 from engine.types import Photo, RenderRequest, Sampling
 
@@ -25,7 +26,7 @@ def sample_sheet(model: Model, pairs: list[Pair], sampling: Sampling, cell: int 
 
 def _strip(model: Model, pair: Pair, sampling: Sampling, cell: int) -> Photo:
     photo, labels = centre(pair, model.network.config.image_size)
-    *_, last = generate(model, RenderRequest(model.name, labels, sampling))
-    cells = [colour_map(labels, model.palette), *last.pictures, photo]
+    pictures = pictures_of(generate(model, RenderRequest(model.name, labels, sampling)))
+    cells = [colour_map(labels, model.palette), *pictures, photo]
     framed = [np.pad(resize_photo(c, cell, cell), ((2, 2), (2, 2), (0, 0)), constant_values=255) for c in cells]
     return np.concatenate([*framed, np.full((cell + 4, 8, 3), 255, np.uint8)], axis=1)
