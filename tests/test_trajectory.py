@@ -1,9 +1,11 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from engine.schedule import alpha_bars, betas
-from engine.trajectory import CLEAN, levels, timesteps
-from engine.types import UserError
+from engine.trajectory import CLEAN, alpha_bar_at, evenly_rounded, levels, timesteps, walk
+from engine.types import Spacing, UserError
 
 
 @pytest.mark.parametrize("name", ["linear", "cosine"])
@@ -12,13 +14,58 @@ def test_a_level_keeps_variance_one(name):
         assert level.alpha**2 + level.sigma**2 == pytest.approx(1)
 
 
-def test_levels_fall_to_clean():
-    walk = levels(alpha_bars("linear"), timesteps("trailing", 1000, 20))
-    sigmas = [level.sigma for level in walk]
-    assert sigmas == sorted(sigmas, reverse=True)
-    assert walk[-1] == CLEAN
-    assert walk[0].timestep == 999
-    assert len(walk) == 21
+SPACINGS = get_args(Spacing)
+LINEAR = alpha_bars("linear")
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_levels_fall_to_clean(spacing):
+    found = walk(LINEAR, spacing, 20)
+    sigmas = [level.sigma for level in found]
+    assert sigmas == sorted(set(sigmas), reverse=True)
+    assert found[-1] == CLEAN
+    assert len(found) == 21
+    if spacing in ("lambda", "trailing"):
+        assert (found[0].timestep, found[0].share) == (999, 1)
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine"])
+@pytest.mark.parametrize("steps", [2, 3, 20, 999])
+def test_even_in_lambda(name, steps):
+    """From exactly the noisiest trained level to exactly the cleanest, at one distance, as many as were asked for."""
+    alpha_bar = alpha_bars(name)
+    *found, clean = walk(alpha_bar, "lambda", steps)
+    assert clean == CLEAN
+    assert len(found) == steps
+    assert [found[0].timestep, found[-1].timestep] == [999, 0]
+    assert [found[0].alpha, found[-1].alpha] == [np.sqrt(alpha_bar[-1]), np.sqrt(alpha_bar[0])]
+    distances = np.diff([level.lam for level in found])
+    np.testing.assert_allclose(distances, distances[0], rtol=1e-4)
+    assert [level.share for level in found] == [level.timestep / 999 for level in found]
+
+
+def test_a_single_step_takes_the_noisiest_level():
+    assert [level.timestep for level in walk(LINEAR, "lambda", 1)] == [999, -1]
+    assert [level.timestep for level in walk(LINEAR[:1], "lambda", 1)] == [0, -1]
+
+
+def test_a_whole_timestep_has_the_schedule_s_own_value_and_a_fraction_one_between():
+    assert [alpha_bar_at(LINEAR, t) for t in range(1000)] == LINEAR.tolist()
+    below, between, above = (alpha_bar_at(LINEAR, t) for t in (500, 500.25, 501))
+    lam = [0.5 * np.log(a / (1 - a)) for a in (below, between, above)]
+    assert lam[1] == pytest.approx(0.75 * lam[0] + 0.25 * lam[2])
+
+
+def test_a_walk_is_its_timesteps_levels():
+    assert walk(LINEAR, "stride", 25) == levels(LINEAR, timesteps("stride", 1000, 25))
+    assert walk(LINEAR, "even", 25, 0.5) == levels(LINEAR, timesteps("even", 1000, 25, 0.5))
+
+
+@pytest.mark.parametrize(("strength", "first"), [(1.0, 999), (0.5, 499), (0.3, 299), (0.001, 1)])
+def test_in_lambda_a_strength_starts_at_its_share_and_keeps_the_steps(strength, first):
+    found = [level.timestep for level in walk(LINEAR, "lambda", 20, strength)]
+    assert len(set(found)) == 21
+    assert [found[0], found[-2], found[-1]] == [first, 0, -1]
 
 
 def test_without_respacing_the_betas_are_the_schedule():
@@ -65,8 +112,16 @@ def test_strength_starts_at_its_share_of_the_noise():
         ("stride", 600, 1, "No whole stride leaves 600 of 1000"),
         ("even", 20, 0, "Strength 0 is outside"),
         ("even", 20, 1.5, "Strength 1.5 is outside"),
+        ("lambda", 1001, 1, "1001 steps is outside 1 to 1000"),
+        ("lambda", 20, 0, "Strength 0 is outside"),
     ],
 )
 def test_bounds_are_named(spacing, steps, strength, text):
     with pytest.raises(UserError, match=text):
-        timesteps(spacing, 1000, steps, strength)
+        walk(LINEAR, spacing, steps, strength)
+
+
+def test_even_spacing_sums_the_stride_up_as_published():
+    """At 21 of 1000, i * stride would keep 500: the sum's rounding falls just below the half."""
+    assert 499 in evenly_rounded(1000, 21)
+    assert 500 not in evenly_rounded(1000, 21)
