@@ -1,16 +1,17 @@
-"""One safetensors file a model: weights in half precision and, in the metadata, everything needed to use them."""
+"""One safetensors file a model: its weights and, in the metadata, everything needed to use them."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.model.config import NetworkConfig
@@ -20,6 +21,8 @@ from engine.schedule import ScheduleName
 from engine.types import UserError
 
 FORMAT = 1
+PIECE = 2**20  # numbers that are converted at a time
+STORED = {torch.float16: ("F16", "<f2"), torch.float32: ("F32", "<f4")}  # as safetensors and numpy call them
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 
 
@@ -37,7 +40,41 @@ class Description:
 
 
 def save_checkpoint(path: Path, weights: dict[str, Tensor], description: Description) -> None:
-    """Writes the file whole or not at all."""
+    """Writes the file, in half precision, whole or not at all."""
+    shapes = {name: tuple(value.shape) for name, value in weights.items()}
+    for _ in write_checkpoint(path, shapes, weights.items(), description):
+        pass
+
+
+def write_checkpoint(
+    path: Path,
+    shapes: Mapping[str, tuple[int, ...]],
+    weights: Iterable[tuple[str, Tensor]],
+    description: Description,
+    dtype: torch.dtype = torch.float16,
+) -> Iterator[str]:
+    """Writes the file whole or not at all, one weight after the other, as float16 or float32; yields each name when it
+    is written.
+
+    `weights` come in the order of `shapes`, which the file's head has to tell before the first of them is there. So a
+    model is written without ever being held in memory whole. Closing the iterator removes what was written so far.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            file.write(_head(shapes, description, dtype))
+            for name, value in weights:
+                for piece in _pieces(value, dtype):
+                    file.write(piece.numpy().astype(STORED[dtype][1], copy=False))
+                yield name
+        os.replace(part, path)
+    except BaseException:  # Ctrl+C and a closed iterator too
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _head(shapes: Mapping[str, tuple[int, ...]], description: Description, dtype: torch.dtype) -> bytes:
+    """What stands before the numbers: its length in 8 bytes, then JSON (github.com/huggingface/safetensors, Format)."""
     about = {
         "format": FORMAT,
         "title": description.title,
@@ -48,10 +85,22 @@ def save_checkpoint(path: Path, weights: dict[str, Tensor], description: Descrip
         "licence": description.licence,
         "facts": description.facts,
     }
-    half = {name: value.detach().cpu().to(torch.float16).contiguous() for name, value in weights.items()}
-    part = path.with_name(path.name + ".part")
-    save_file(half, part, metadata={"spadework": json.dumps(about)})
-    os.replace(part, path)
+    table: dict[str, Any] = {"__metadata__": {"spadework": json.dumps(about)}}
+    end = 0
+    for name, shape in shapes.items():
+        start, end = end, end + dtype.itemsize * prod(shape)
+        table[name] = {"dtype": STORED[dtype][0], "shape": shape, "data_offsets": (start, end)}
+    text = json.dumps(table, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the numbers start at a multiple of 8
+    return len(text).to_bytes(8, "little") + text
+
+
+def _pieces(value: Tensor, dtype: torch.dtype) -> Iterator[Tensor]:
+    """The rows of a weight as `dtype` on the CPU, about PIECE numbers at a time."""
+    value = torch.atleast_1d(value.detach())
+    rows = max(1, PIECE * len(value) // max(1, value.numel()))
+    for part in value.split(rows):
+        yield part.cpu().to(dtype).contiguous()
 
 
 def read_description(path: Path) -> Description:
@@ -72,12 +121,12 @@ def load_checkpoint(path: Path) -> tuple[UNet, Description]:
     expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     if expected != found:
-        raise UserError(f"{path.name}: {_difference(expected, found)} Get the file again, or convert it again.")
+        raise UserError(f"{path.name}: {difference(expected, found)} Get the file again, or convert it again.")
     network.load_state_dict(weights, assign=True)
     return network.requires_grad_(False).eval(), description
 
 
-def _difference(expected: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]]) -> str:
+def difference(expected: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]]) -> str:
     """The first thing that doesn't fit, by name."""
     if missing := sorted(set(expected) - set(found)):
         return f"{len(missing)} weights of its network are missing, first {missing[0]}."
@@ -94,6 +143,10 @@ def _metadata(path: Path) -> str:
         with safe_open(path, "pt") as file:
             stored = (file.metadata() or {}).get("spadework")
     except (SafetensorError, OSError) as error:
+        if path.suffix in (".pt", ".pth", ".ckpt"):
+            raise UserError(
+                f"{path.name} is not a Spadework model yet. Convert it first: python3 launch.py convert {path.name}"
+            ) from None
         raise UserError(
             f"{path.name} can't be read as safetensors ({error}). It may be truncated; get it again."
         ) from None

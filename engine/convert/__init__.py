@@ -1,0 +1,1 @@
+"""Checkpoints of the research code (github.com/WeilunWang/semantic-diffusion-model) -> Spadework models."""
