@@ -10,6 +10,11 @@ from pathlib import Path
 
 DEFAULT_PORT = 7860
 PASSWORD_VARIABLE = "SPADEWORK_PASSWORD"
+PRESETS = ("exact", "fast", "draft")
+SAMPLERS = ("ddim", "ddpm", "dpmpp_2m", "dpmpp_2m_sde")
+SPACINGS = ("lambda", "trailing", "even", "stride")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+MAX_VARIATIONS = 10_000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -33,6 +38,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.error(f"{args.command} does not know {' '.join(rest)}")
     if args.command == "app":
         check_address(args, parser)
+    if args.command == "render":
+        check_render(args, parser)
     return args
 
 
@@ -79,18 +86,37 @@ def add_app(parser: Parser) -> None:
     )
     parser.add_argument("--password", help=f"what visitors sign in with; better given as {PASSWORD_VARIABLE}")
     parser.add_argument("--no-browser", action="store_true", help="do not open the page in the browser")
+    add_device(parser)
 
 
 def add_render(parser: Parser) -> None:
-    add_map(parser)
+    add_map(parser, "FILE|FOLDER", "the label map, or a folder with maps (and folders) in it")
     parser.add_argument("--native", action="store_true", help="keep the model's own resolution instead of the map's")
     add_sampling(parser)
-    add_out(parser)
+    add_device(parser)
+    parser.add_argument(
+        "--out",
+        type=file,
+        required=True,
+        metavar="FILE.png|FOLDER",
+        help="where to save the picture; for a folder of maps a folder, where the same command goes on after a stop",
+    )
+    parser.add_argument(
+        "--workers",
+        type=workers,
+        metavar="N|auto",
+        help="for a folder: so many processes, one a GPU (auto: all of them; default 1), or sharing the CPU",
+    )
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="for a folder: make anew what is there from other settings; without this, those are refused",
+    )
 
 
 def add_edit(parser: Parser) -> None:
     parser.add_argument("--photo", type=file, required=True, metavar="FILE", help="the photo to change a part of")
-    add_map(parser)
+    add_map(parser, "FILE", "the label map")
     parser.add_argument(
         "--region", type=file, required=True, metavar="FILE", help="picture that is white where the photo may change"
     )
@@ -102,7 +128,8 @@ def add_edit(parser: Parser) -> None:
         help="how far to depart from the photo, up to 1 (default %(default)s)",
     )
     add_sampling(parser)
-    add_out(parser)
+    add_device(parser)
+    parser.add_argument("--out", type=png, required=True, metavar="FILE.png", help="where to save the picture")
 
 
 def add_train(parser: Parser) -> None:
@@ -132,6 +159,46 @@ def add_train(parser: Parser) -> None:
     )
 
 
+def add_convert(parser: Parser) -> None:
+    """Options left out are None: the published value holds."""
+    parser.add_argument("checkpoint", type=file, metavar="FILE.pt", help="the weights, best the training's ema_*.pt")
+    parser.add_argument(
+        "--palette", type=name, required=True, metavar="NAME|FILE", help="the classes that the model was trained with"
+    )
+    parser.add_argument(
+        "--out", type=model, required=True, metavar="FILE.safetensors", help="the model; in checkpoints/ it is listed"
+    )
+    parser.add_argument("--force", action="store_true", help="replace the file of --out if it exists")
+    parser.add_argument(
+        "--half", action="store_true", help="store the weights in half precision: half the size, rounded to 3 digits"
+    )
+    parser.add_argument(
+        "--image-size",
+        type=positive_int,
+        metavar="N",
+        help="side of the training pictures in pixels, if not as published",
+    )
+    heads = parser.add_mutually_exclusive_group()
+    heads.add_argument(
+        "--head-channels", type=positive_int, metavar="N", help="channels an attention head, if not as published (64)"
+    )
+    heads.add_argument("--heads", type=positive_int, metavar="N", help="attention heads, if their number was fixed")
+    parser.add_argument(
+        "--new-attention-order", action="store_true", help="it was trained with use_new_attention_order"
+    )
+    parser.add_argument(
+        "--schedule", choices=("linear", "cosine"), default="linear", help="its noise schedule (default %(default)s)"
+    )
+
+
+def add_bench(parser: Parser) -> None:
+    parser.add_argument("--json", type=file, metavar="FILE", help="write the rows here too")
+    parser.add_argument("--only", type=name, metavar="NAME", help="one benchmark, such as step-ours")
+    parser.add_argument(
+        "--rounds", type=positive_int, default=5, metavar="N", help="medians are over so many (default %(default)s)"
+    )
+
+
 def add_test(parser: Parser) -> None:
     parser.usage = "%(prog)s [pytest's own arguments]"
 
@@ -141,6 +208,8 @@ COMMANDS = (
     ("render", "turn a label map into a photograph", add_render),
     ("edit", "regenerate a region of a photo", add_edit),
     ("train", "train a model on your own images and label maps", add_train),
+    ("convert", "turn a checkpoint of the research code into a model", add_convert),
+    ("bench", "measure speed on this machine, beside the plain way", add_bench),
     ("test", "run Spadework's tests; further arguments go to pytest", add_test),
 )
 
@@ -148,13 +217,19 @@ COMMANDS = (
 # --- Options that several commands share ---
 
 
-def add_map(parser: Parser) -> None:
-    parser.add_argument("--map", type=file, required=True, metavar="FILE", help="the label map")
+def add_map(parser: Parser, metavar: str, text: str) -> None:
+    parser.add_argument("--map", type=file, required=True, metavar=metavar, help=text)
     parser.add_argument(
         "--model", type=name, metavar="NAME|FILE", help="the model to use (default: the first one shipped)"
     )
     parser.add_argument(
         "--palette", type=name, metavar="NAME", help="the classes of the map (default: those of the model)"
+    )
+    parser.add_argument(
+        "--size",
+        type=size,
+        metavar="N|map",
+        help="short side in pixels at which it is computed; map: the map's own (default: the model's, its best one)",
     )
 
 
@@ -163,20 +238,41 @@ def add_sampling(parser: Parser) -> None:
         "--seed", type=int, default=0, metavar="N", help="same seed, same picture (default %(default)s)"
     )
     parser.add_argument(
-        "--steps", type=int, default=20, metavar="N", help="more is finer and slower (default %(default)s)"
+        "--variations",
+        type=variations,
+        default=1,
+        metavar="N",
+        help="so many pictures, from this seed and those after it; they are saved as FILE-SEED.png",
     )
     parser.add_argument(
-        "--guidance",
-        type=float,
-        default=2.5,
-        metavar="X",
-        help="how strictly to follow the map; 1 is none (default %(default)s)",
+        "--preset", choices=PRESETS, default="fast", help="what holds where these are left out (default %(default)s)"
     )
-    parser.add_argument("--sampler", choices=("ddim", "ddpm"), default="ddim", help="(default %(default)s)")
+    parser.add_argument("--steps", type=int, metavar="N", help="more is finer and slower")
+    parser.add_argument("--guidance", type=float, metavar="X", help="how strictly to follow the map; 1 is none")
+    parser.add_argument(
+        "--guidance-interval",
+        type=interval,
+        metavar="LOW,HIGH",
+        help="where guidance acts, as shares of the noise: 0,1 is everywhere",
+    )
+    parser.add_argument("--sampler", choices=SAMPLERS)
+    parser.add_argument("--spacing", choices=SPACINGS, help="how the steps divide the way from noise to picture")
 
 
-def add_out(parser: Parser) -> None:
-    parser.add_argument("--out", type=png, required=True, metavar="FILE.png", help="where to save the picture")
+def add_device(parser: Parser) -> None:
+    parser.add_argument(
+        "--device",
+        type=name,
+        default="auto",
+        metavar="NAME",
+        help="where to compute: cpu, cuda, cuda:1 (the second) or mps (default %(default)s: a GPU if there is one)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="auto",
+        help="how exactly to compute (default %(default)s: the fastest on this device, as measured)",
+    )
 
 
 # --- What single values may be ---
@@ -188,6 +284,28 @@ def port(text: str) -> int:
 
 def strength(text: str) -> float:
     return checked(text, float, lambda value: 0 < value <= 1, "above 0 and at most 1")
+
+
+def interval(text: str) -> tuple[float, float]:
+    """Two numbers with a comma between, as 0.2,0.9; what they may be is the engine's to say."""
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not two numbers with a comma between, such as 0.2,0.9") from None
+    return low, high
+
+
+def size(text: str) -> int | str:
+    return text if text == "map" else positive_int(text)
+
+
+def variations(text: str) -> int:
+    bound = f"a whole number from 1 to {MAX_VARIATIONS}"
+    return int(checked(text, int, lambda value: 1 <= value <= MAX_VARIATIONS, bound))
+
+
+def workers(text: str) -> int | str:
+    return text if text == "auto" else positive_int(text)
 
 
 def positive_int(text: str) -> int:
@@ -220,6 +338,14 @@ def file(text: str) -> Path:
 
 
 def png(text: str) -> Path:
+    return target(text, ".png", "the one format that keeps the request inside")
+
+
+def model(text: str) -> Path:
+    return target(text, ".safetensors", "the one format of models")
+
+
+def target(text: str, suffix: str, because: str) -> Path:
     """A path that can be saved to, so that a long run does not end with nowhere to save."""
     path = file(text)
     try:
@@ -227,14 +353,44 @@ def png(text: str) -> Path:
     except OSError as error:  # a name too long, a folder that may not be entered
         raise argparse.ArgumentTypeError(f"{text} can't be saved to: {error.strerror}") from error
     if folder:
-        raise argparse.ArgumentTypeError(f"{text} is a folder: name a file in it that ends in .png")
-    if path.suffix.lower() != ".png":
-        raise argparse.ArgumentTypeError(f"{text} does not end in .png, the one format that keeps the request inside")
+        raise argparse.ArgumentTypeError(f"{text} is a folder: name a file in it that ends in {suffix}")
+    if path.suffix.lower() != suffix:
+        raise argparse.ArgumentTypeError(f"{text} does not end in {suffix}, {because}")
     if not parent:
         raise argparse.ArgumentTypeError(f"the folder {path.parent} does not exist: make it first")
     if not os.access(path.parent, os.W_OK):
         raise argparse.ArgumentTypeError(f"the folder {path.parent} can't be written to: choose another")
     return path
+
+
+def results_folder(text: str, maps: Path) -> Path:
+    """A folder that results can be saved to; it need not exist."""
+    path = file(text)
+    try:
+        if path.exists() and not path.is_dir():
+            raise argparse.ArgumentTypeError(f"{text} is a file, and --map is a folder: name a folder")
+        if path.suffix.lower() == ".png":
+            raise argparse.ArgumentTypeError(f"{text} would be one picture, and --map is a folder: name a folder")
+        if path.resolve() == maps.resolve():
+            raise argparse.ArgumentTypeError(f"{text} is where the maps are: name another folder")
+        there = next(each for each in (path.resolve(), *path.resolve().parents) if each.exists())
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text} can't be saved to: {error.strerror}") from error
+    if not os.access(there, os.W_OK):
+        raise argparse.ArgumentTypeError(f"the folder {there} can't be written to: choose another")
+    return path
+
+
+def check_render(args: argparse.Namespace, parser: Parser) -> None:
+    """What --out may be hangs on --map: a folder for a folder, a PNG for a file."""
+    folder = args.map.is_dir()
+    try:
+        args.out = results_folder(str(args.out), args.map) if folder else png(str(args.out))
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"argument --out: {error}")
+    if not folder and (args.workers or args.again):
+        parser.error(f"--workers and --again are for folders of maps, and {args.map} is none")
+    args.workers = args.workers or 1
 
 
 def check_address(args: argparse.Namespace, parser: Parser) -> None:

@@ -9,16 +9,20 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cli import DEFAULT_PORT
 
 if TYPE_CHECKING:
+    from app.batch.job import Settings
+    from app.batch.rendering import Progress
+    from engine.device import PrecisionName
     from engine.images import PhotoFile
     from engine.palette import Palette
-    from engine.pipeline import Frame
+    from engine.pipeline import Frame, Model
     from engine.training.recipe import Recipe
     from engine.types import EditRequest, LabelMap, RenderRequest, Sampling
 
@@ -26,51 +30,76 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command of parsed arguments; the exit status: 0, or 2 with one line on standard error for bad input."""
+    """Run the command of parsed arguments; its exit status, or 2 with one line on standard error for bad input."""
     if args.command == "test":
         return test(args)
     from engine.types import UserError
 
     try:
-        HANDLERS[args.command](args)
+        return HANDLERS[args.command](args) or 0
     except UserError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
-    return 0
 
 
 def app(args: argparse.Namespace) -> None:
     from app import ui
 
     port = open_port(args.host, [args.port] if args.port else range(DEFAULT_PORT, DEFAULT_PORT + 100))
-    ui.serve(host=args.host, port=port, password=args.password, open_browser=not args.no_browser)
+    ui.serve(args.host, port, args.password, not args.no_browser, args.device, args.precision)
 
 
-def render(args: argparse.Namespace) -> None:
+def render(args: argparse.Namespace) -> int:
+    from app.batch.job import Settings
     from engine import pipeline
-    from engine.images import resize_labels
-    from engine.types import RenderRequest
 
     sampling = sampling_of(args)
-    model = pipeline.load_model(args.model or first_model())
-    labels = read_map(args, model.palette)
-    if args.native:
-        config = model.network.config
-        labels = resize_labels(labels, *pipeline.model_size(*labels.shape, config.image_size, config.stride))
-    request = RenderRequest(model.name, labels, sampling)
-    save(args.out, last(pipeline.generate(model, request)), request, model.palette)
+    settings = Settings(args.model or first_model(), args.palette, args.size, args.native, sampling)
+    args.precision = precision_for(args, sampling)
+    if args.map.is_dir():
+        return render_folder(args, settings)
+    model = pipeline.load_model(settings.model, args.device, args.precision)
+    request = settings.request(model, read_map(args, model.palette))
+    save(args.out, pipeline.generate(model, request), request, model)
+    return 0
+
+
+def render_folder(args: argparse.Namespace, settings: Settings) -> int:
+    """1 where a map went wrong or a worker ended early: what could be done is done.
+
+    Not inside torchrun, which ends all processes where one has a status: there the index alone tells.
+    """
+    from app.batch.job import Job
+    from app.batch.rendering import run
+    from app.batch.sources import find_sources
+    from app.batch.workers import devices_for, run_on, torchrun_share
+    from engine.types import UserError
+
+    given = Job(args.map, args.out, settings, args.device, args.precision, args.again)
+    job = torchrun_share(os.environ, given)
+    if job is not given and args.workers != 1:
+        raise UserError(f"--workers {args.workers} inside torchrun is one division too many. Leave it out.")
+    devices = devices_for(None if args.workers == "auto" else args.workers, args.device)
+    ignored = find_sources(args.map, args.out).ignored
+    if ignored and job.rank == 0:
+        print(f"Not maps, so left alone: {few(ignored)}", file=sys.stderr)
+    status = show_folder(run(job) if len(devices) == 1 else run_on(devices, job), args.out, quiet=job.rank > 0)
+    return status if job is given else 0
 
 
 def edit(args: argparse.Namespace) -> None:
+    from app.batch.job import side_of
     from engine import pipeline
     from engine.images import read_photo_file, read_region
     from engine.types import EditRequest
 
     sampling = sampling_of(args)
     photo, region = read_photo_file(args.photo), read_region(args.region)
-    model = pipeline.load_model(args.model or first_model())
-    request = EditRequest(model.name, read_map(args, model.palette), photo.pixels, region, args.strength, sampling)
-    save(args.out, last(pipeline.edit(model, request)), request, model.palette, like=photo)
+    model = pipeline.load_model(args.model or first_model(), args.device, precision_for(args, sampling))
+    labels = read_map(args, model.palette)
+    side = side_of(labels, args.size)
+    request = EditRequest(model.name, labels, photo.pixels, region, args.strength, sampling, side)
+    save(args.out, pipeline.edit(model, request), request, model, like=photo)
 
 
 def train(args: argparse.Namespace) -> None:
@@ -105,6 +134,21 @@ def train(args: argparse.Namespace) -> None:
     print(f"The model is {args.out / CHECKPOINT}. The same command goes on with an unfinished run.")
 
 
+def convert(args: argparse.Namespace) -> None:
+    from app import converting
+    from engine.convert import conversion
+    from engine.convert.shape import Unstated
+    from engine.palette import load_palette
+
+    conversion.check_target(args.out, args.checkpoint, args.force)
+    unstated = Unstated(args.image_size, args.head_channels, args.heads, args.new_attention_order)
+    found = conversion.examine(args.checkpoint, load_palette(args.palette), unstated, args.schedule, args.half)
+    with contextlib.closing(conversion.convert(found, args.out, args.force)) as progress, ProgressLine() as line:
+        for percent in progress:
+            line.show(f"Converting {args.checkpoint.name}: {percent} %")
+    print(converting.report(found, args.out))
+
+
 def test(args: argparse.Namespace) -> int:
     import pytest
 
@@ -112,16 +156,44 @@ def test(args: argparse.Namespace) -> int:
     return int(pytest.main(args.pytest))
 
 
-HANDLERS = {"app": app, "render": render, "edit": edit, "train": train}  # `test` has pytest's exit status instead
+# `test` is not among them: it has pytest's exit status instead.
+def bench(args: argparse.Namespace) -> None:
+    from bench import suite
+    from engine.types import UserError
+
+    print(suite.machine())
+    print(f"{'':16} {'plain s':>8} {'ours s':>8} {'ratio':>6}", flush=True)
+    rows = []
+    for row in suite.run(args.only, args.rounds):
+        print(row.text(), flush=True)
+        rows.append(row.to_dict())
+    if args.json is not None:
+        try:
+            args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"{args.json} can't be written ({error.strerror}). Choose another place.") from error
+
+
+HANDLERS = {"app": app, "render": render, "edit": edit, "train": train, "convert": convert, "bench": bench}
 
 
 # --- What goes in ---
 
 
-def sampling_of(args: argparse.Namespace) -> Sampling:
-    from engine.types import Sampling
+def precision_for(args: argparse.Namespace, sampling: Sampling) -> PrecisionName:
+    """As asked for; left to us, what the sampling calls for: the reference is computed in float32."""
+    from app.settings import precision_of
 
-    return Sampling(args.sampler, args.steps, args.guidance, seeds=(args.seed,))
+    return precision_of(sampling) if args.precision == "auto" else args.precision
+
+
+def sampling_of(args: argparse.Namespace) -> Sampling:
+    """The settings of --preset, changed by the single options. Raises UserError."""
+    from engine.presets import preset
+
+    names = ("sampler", "steps", "guidance", "spacing", "guidance_interval")
+    told = given({name: getattr(args, name) for name in names})
+    return replace(preset(args.preset), seeds=tuple(range(args.seed, args.seed + args.variations)), **told)
 
 
 def recipe_of(args: argparse.Namespace, palette: Palette) -> Recipe:
@@ -178,32 +250,13 @@ def first_model() -> str:
 
 
 def read_map(args: argparse.Namespace, wanted: Palette) -> LabelMap:
-    """The map of --map in the classes of `wanted`: of --palette, else of the one the file names, else `wanted` itself.
+    """The map of --map in the classes of `wanted`; what was guessed or lost is told on standard error, a line each."""
+    from engine import maps
 
-    What was guessed in reading it, and what its conversion lost, is told in a line on standard error each.
-    """
-    from engine.label_files import palette_named_in, read_label_map
-    from engine.palette import load_palette, palette_names
-    from engine.translate import translate
-    from engine.types import UserError
-
-    named = palette_named_in(args.map)  # text from a file: only ever looked up among the names
-    name = args.palette or (named if named in palette_names() else wanted.name)
-    given = wanted if name == wanted.name else load_palette(name)
-    read = read_label_map(args.map, given)
-    if not read.exact:
-        print(f"{args.map.name}: {read.message}", file=sys.stderr)
-    if given.name == wanted.name:
-        return read.labels
-    labels, missing = translate(read.labels, given, wanted)
-    if missing and (labels == wanted.unlabelled).all():
-        raise UserError(
-            f"Of the classes in {args.map.name}, a map of {given.title}, {wanted.title} has none. "
-            "Choose a model for them with --model, or the map's own palette with --palette."
-        )
-    if missing:
-        print(f"Not in {wanted.title}, so left unlabelled: {', '.join(missing)}.", file=sys.stderr)
-    return labels
+    read = maps.read_map(args.map, wanted, args.palette)
+    for remark in read.remarks:
+        print(f"{args.map.name}: {remark}", file=sys.stderr)
+    return read.labels
 
 
 def open_port(host: str, ports: range | list[int]) -> int:
@@ -227,25 +280,75 @@ def open_port(host: str, ports: range | list[int]) -> int:
 
 
 def save(
-    out: Path, frame: Frame, request: RenderRequest | EditRequest, palette: Palette, like: PhotoFile | None = None
+    out: Path,
+    frames: Generator[Frame],
+    request: RenderRequest | EditRequest,
+    model: Model,
+    like: PhotoFile | None = None,
 ) -> None:
-    """Save the frame's one picture with its request inside, and the opacity and profile of `like`, and say so."""
+    """Run `frames` behind a progress bar, and save each picture, with its request inside, once it is finished.
+
+    like: the photo whose opacity and profile it keeps. Ctrl+C closes the frames, which cancels; what is saved stays.
+    """
+    from app.batch.job import plan_text
     from engine.images import save_png
     from engine.record import record
 
-    save_png(out, frame.pictures[0], record(request, palette.name, request.sampling.seeds[0]), like)
-    print(f"Saved {out}")
+    print(plan_text(model, request), file=sys.stderr)
+    saved: list[Path] = []
+    started, note = time.monotonic(), ""
+    try:
+        with contextlib.closing(frames), ProgressLine() as line:
+            for frame in frames:
+                if frame.note != note:
+                    line.tell(note := frame.note)
+                seconds = time.monotonic() - started
+                left = seconds / frame.step * (frame.steps - frame.step)
+                line.show(bar(frame.step, frame.steps, seconds, left))
+                for seed, picture in zip(frame.seeds, frame.pictures, strict=True) if frame.finished else ():
+                    file = out if len(request.sampling.seeds) == 1 else out.with_stem(f"{out.stem}-{seed}")
+                    save_png(file, picture, record(request, model.palette.name, seed), like)
+                    saved.append(file)
+    finally:
+        for file in saved:
+            print(f"Saved {file}")
 
 
-def last(frames: Generator[Frame]) -> Frame:
-    """Run `frames` to their end behind a progress bar. Ctrl+C closes them, which cancels."""
-    started = time.monotonic()
-    with contextlib.closing(frames), ProgressLine() as line:
-        for frame in frames:
-            seconds = time.monotonic() - started
-            left = seconds / frame.step * (frame.steps - frame.step)
-            line.show(bar(frame.step, frame.steps, seconds, left))
-    return frame
+def show_folder(events: Generator[Progress], out: Path, quiet: bool) -> int:
+    """Run `events` to their end behind a progress line, or without one; 1 where something went wrong."""
+    problems: list[str] = []
+    p, started = None, time.monotonic()
+    try:
+        with contextlib.closing(events), ProgressLine() as line:
+            for p in events:
+                started = started if p.worked or p.current else time.monotonic()
+                if p.text:
+                    line.tell(p.text)
+                if p.problem:
+                    problems.append(p.problem)
+                if not quiet:
+                    line.show(folder_line(p, time.monotonic() - started))
+    except KeyboardInterrupt:
+        if p:
+            print(f"{p.done} of {p.maps} maps are done. The same command goes on with the rest.", file=sys.stderr)
+        raise
+    if problems:
+        print(few(problems, 20, "\n"), file=sys.stderr)
+    if p:
+        print(f"Pictures made: {p.made}, there before: {p.kept}. They are shown in {out / 'index.html'}")
+    return 1 if problems else 0
+
+
+def folder_line(p: Progress, seconds: float) -> str:
+    worked = p.worked + p.current
+    left = f", {clock(seconds / worked * (p.maps - p.done - p.current))} left" if worked else ""
+    return f"map {min(p.done + 1, p.maps)}/{p.maps}, pictures made: {p.made}, {clock(seconds)} elapsed{left}"
+
+
+def few(texts: Sequence[str], most: int = 3, between: str = ", ") -> str:
+    """The first of many, and how many more there are."""
+    more = len(texts) - most
+    return between.join([*texts[:most], *([f"and {more} more"] if more > 0 else [])])
 
 
 def bar(step: int, steps: int, seconds: float, left: float) -> str:
@@ -272,6 +375,11 @@ class ProgressLine:
         sys.stderr.write("\r" + text.ljust(self.width))
         sys.stderr.flush()
         self.width = len(text)
+
+    def tell(self, text: str) -> None:
+        """A line of its own, which stays."""
+        self.end()
+        print(text, file=sys.stderr, flush=True)
 
     def end(self) -> None:
         """Leave the line as it is, if there is one."""

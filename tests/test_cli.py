@@ -4,9 +4,11 @@ import json
 import os
 import shlex
 import socket
-from dataclasses import dataclass
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,13 +17,20 @@ from PIL.PngImagePlugin import PngInfo
 
 import launch
 from app import cli, commands
+from app.batch.rendering import Progress
 from engine import pipeline
+from engine.checkpoint import save_checkpoint
+from engine.device import PrecisionName
 from engine.images import read_photo, read_request
 from engine.label_files import PALETTE_KEY, save_label_map
 from engine.palette import load_palette
+from engine.pipeline import Frame
+from engine.plan import Plan
+from engine.presets import DEFAULT, PRESETS, preset
 from engine.record import render_request
 from engine.training.recipe import small_recipe
-from engine.types import EditRequest, RenderRequest, Sampling, UserError
+from engine.types import EditRequest, RenderRequest, SamplerName, Spacing, UserError
+from tests.models import tiny_model
 
 # --- Arguments ---
 
@@ -47,8 +56,10 @@ def test_pytest_gets_its_own_arguments():
 
 def test_what_render_assumes(tmp_path):
     args = cli.parse(["render", "--map", "map.png", "--out", str(tmp_path / "a.png")])
-    assert (args.model, args.palette, args.seed, args.steps, args.guidance) == (None, None, 0, 20, 2.5)
-    assert (args.sampler, args.native) == ("ddim", False)
+    assert (args.model, args.palette, args.seed, args.preset, args.native) == (None, None, 0, DEFAULT, False)
+    assert (args.variations, args.size, args.device, args.precision) == (1, None, "auto", "auto")
+    assert (args.workers, args.again) == (1, False)
+    assert {args.steps, args.guidance, args.guidance_interval, args.sampler, args.spacing} == {None}  # the preset's
 
 
 def test_what_train_leaves_to_the_recipe():
@@ -72,6 +83,15 @@ def test_what_train_leaves_to_the_recipe():
         ("render --map m --out .", "is a folder"),
         ("render --map m --out folder.png", "is a folder"),
         ("render --map m --out " + "a" * 300 + ".png", "too long"),
+        ("render --map maps --out a.png", "--map is a folder: name a folder"),
+        ("render --map maps --out file", "is a file, and --map is a folder"),
+        ("render --map maps --out maps/../maps", "is where the maps are"),
+        ("render --map m --out a.png --workers 2", "are for folders of maps, and m is none"),
+        ("render --map m --out a.png --again", "are for folders of maps, and m is none"),
+        ("render --map maps --out o --workers 0", "a whole number above 0"),
+        ("render --map m --out a.png --variations 0", "from 1 to 10000"),
+        ("render --map m --out a.png --size big", "a whole number above 0"),
+        ("render --map m --out a.png --precision half", "bfloat16"),
         ("edit --photo p --map m --region r --out folder.png", "is a folder"),
         ("render --map m --out a.png --model ''", "nothing is named"),
         ("render --map m --out a.png --palette ''", "nothing is named"),
@@ -79,6 +99,9 @@ def test_what_train_leaves_to_the_recipe():
         ("render --map m --out ''", "nothing is named"),
         ("train --data d --palette '' --out o", "nothing is named"),
         ("render --map m --out a.png --sampler euler", "ddim"),
+        ("render --map m --out a.png --preset best", "draft"),
+        ("render --map m --out a.png --guidance-interval 0.5", "two numbers"),
+        ("render --map m --out a.png --guidance-interval 0.2,0.5,1", "two numbers"),
         ("render --map m --out a.png --se 1", "--se"),
         ("edit --photo p --map m --region r --out a.png --strength 0", "above 0"),
         ("edit --photo p --map m --region r --out a.png --strength nan", "above 0"),
@@ -89,7 +112,9 @@ def test_what_train_leaves_to_the_recipe():
 )
 def test_a_wrong_argument_gets_one_line_and_status_2(argv, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "folder.png").mkdir()
+    for name in ("folder.png", "maps"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "file").touch()
     monkeypatch.delenv(cli.PASSWORD_VARIABLE, raising=False)
     with pytest.raises(SystemExit) as stop:
         cli.parse(shlex.split(argv))
@@ -99,10 +124,12 @@ def test_a_wrong_argument_gets_one_line_and_status_2(argv, words, tmp_path, monk
     assert said.count("\n") == 1
 
 
-def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_loaded(monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize(("maps", "out"), [("m", "a.png"), (".", "results")])
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_loaded(monkeypatch, tmp_path, capsys, maps, out):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
-        cli.parse(["render", "--map", "m", "--out", str(tmp_path / "a.png")])
+        cli.parse(["render", "--map", maps, "--out", out])
     said = capsys.readouterr().err
     assert "can't be written to" in said
     assert said.count("\n") == 1
@@ -127,25 +154,22 @@ def test_every_command_has_a_handler():
 # --- A scripted engine, real files ---
 
 
-@dataclass
-class Frame:
-    step: int
-    steps: int
-    pictures: np.ndarray
-
-
 class FakeEngine:
-    """A model, and the pipeline around it: frame k of a request is grey k. Notes what it is asked, stops on demand."""
+    """A model, and the pipeline around it: frame k of a request is grey k. Notes what it is asked, stops on demand.
 
-    name = "grey"
+    Seeds are computed two at a time; the second of a batch is a shade lighter.
+    """
+
+    name, device, precision = "grey", "cpu", "float32"
     palette = load_palette("facades")
     network = SimpleNamespace(config=SimpleNamespace(image_size=16, stride=8))
     request = None
     interrupt_at = None
+    memory_runs_out = False
     closed = False
 
-    def load_model(self, name):
-        self.loaded = name
+    def load_model(self, name, device, precision):
+        self.loaded, self.asked_for = name, (device, precision)
         return self
 
     def frames(self, model, request):
@@ -155,10 +179,15 @@ class FakeEngine:
 
     def _frames(self, request):
         try:
-            for step in range(1, request.sampling.steps + 1):
-                if step == self.interrupt_at:
+            seeds, steps = request.sampling.seeds, request.sampling.steps
+            batches = [seeds[start : start + 2] for start in range(0, len(seeds), 2)]
+            for count, (now, step) in enumerate(product(batches, range(1, steps + 1)), 1):
+                if count == self.interrupt_at:
                     raise KeyboardInterrupt
-                yield Frame(step, request.sampling.steps, np.full((1, *request.labels.shape, 3), step, np.uint8))
+                pictures = np.full((len(now), *request.labels.shape, 3), step, np.uint8)
+                pictures[1:] += 1
+                note = "Memory ran out: slower." if count > 1 and self.memory_runs_out else ""
+                yield Frame(count, steps * len(batches), pictures, now, step == steps, note)
         finally:
             self.closed = True
 
@@ -171,6 +200,7 @@ def engine(monkeypatch) -> FakeEngine:
     monkeypatch.setattr(pipeline, "load_model", fake.load_model)
     monkeypatch.setattr(pipeline, "generate", fake.frames)
     monkeypatch.setattr(pipeline, "edit", fake.frames)
+    monkeypatch.setattr(pipeline, "plan_of", lambda model, request: Plan(1, True, (8, 8), 2**20, 2**30))
     return fake
 
 
@@ -198,13 +228,47 @@ def test_render_saves_the_last_frame_at_the_maps_size(engine, folder, capsys):
     assert picture.shape == (40, 24, 3)
     assert (picture == 4).all()
     assert isinstance(engine.request, RenderRequest)
-    assert engine.request.sampling == Sampling("ddpm", 4, 2.5, seeds=(7,))
+    assert engine.request.sampling == replace(preset("fast"), sampler="ddpm", steps=4, seeds=(7,))
     assert engine.request.labels[0, 0] == engine.palette.index_of("facade")
     assert engine.loaded == "grey"
     said = capsys.readouterr()
-    assert "step 4/4" in said.err
-    assert said.err.count("\n") == 1
+    plan, bar, end = said.err.split("\n")
+    assert plan == "grey on cpu, float32: needs about 1 MB of 1.0 GB free memory, 1 at a time"
+    assert "step 4/4" in bar
+    assert end == ""
     assert said.out == "Saved out.png\n"
+
+
+def test_variations_are_saved_under_their_seeds(engine, folder, capsys):
+    assert launch.main([*RENDER, "--seed", "7", "--steps", "4", "--variations", "3"]) == 0
+    assert engine.request.sampling.seeds == (7, 8, 9)
+    assert [np.asarray(Image.open(f"out-{seed}.png"))[0, 0, 0] for seed in (7, 8, 9)] == [4, 5, 4]
+    assert [read_request(Path(f"out-{seed}.png"))["sampling"]["seeds"] for seed in (7, 8, 9)] == [[7], [8], [9]]
+    assert capsys.readouterr().out == "Saved out-7.png\nSaved out-8.png\nSaved out-9.png\n"
+
+
+def test_ctrl_c_keeps_the_variations_that_are_finished(engine, folder, capsys):
+    engine.interrupt_at = 6
+    assert launch.main([*RENDER, "--steps", "4", "--variations", "4"]) == 130
+    assert sorted(path.name for path in folder.glob("*out*")) == ["out-0.png", "out-1.png"]
+    assert capsys.readouterr().out == "Saved out-0.png\nSaved out-1.png\n"
+
+
+def test_what_changed_when_memory_ran_out_is_told_once(engine, folder, capsys):
+    engine.memory_runs_out = True
+    assert launch.main(RENDER) == 0
+    assert capsys.readouterr().err.count("\nMemory ran out: slower.\n") == 1
+
+
+@pytest.mark.parametrize("words", [["render"], ["edit", "--photo", "photo.png", "--region", "region.png"]])
+def test_device_precision_and_size_are_passed_on(engine, folder, words):
+    words = ["--no-venv", *words, "--map", "map.png", "--out", "out.png"]
+    assert launch.main(words) == 0
+    assert (engine.asked_for, engine.request.side) == (("auto", "auto"), None)
+    assert launch.main([*words, "--device", "cuda:1", "--precision", "bfloat16", "--size", "32"]) == 0
+    assert (engine.asked_for, engine.request.side) == (("cuda:1", "bfloat16"), 32)
+    assert launch.main([*words, "--size", "map"]) == 0
+    assert engine.request.side == 24
 
 
 def test_the_picture_carries_what_replays_it(engine, folder):
@@ -215,9 +279,28 @@ def test_the_picture_carries_what_replays_it(engine, folder):
     assert (replayed.labels == engine.request.labels).all()
 
 
+def test_a_preset_is_changed_by_the_single_options(engine, folder):
+    told = ["--preset", "draft", "--guidance", "3", "--guidance-interval", "0.3,0.9", "--spacing", "trailing"]
+    assert launch.main([*RENDER, *told]) == 0
+    changes = {"guidance": 3.0, "guidance_interval": (0.3, 0.9), "spacing": "trailing"}
+    assert engine.request.sampling == replace(preset("draft"), **changes)
+
+
+def test_an_interval_outside_its_bounds_is_refused(engine, folder, capsys):
+    assert launch.main([*RENDER, "--guidance-interval", "0.9,0.3"]) == 2
+    assert "(0.9, 0.3) is not two rising shares" in capsys.readouterr().err
+
+
+def test_the_options_offer_what_the_engine_knows():
+    assert get_args(SamplerName) == cli.SAMPLERS
+    assert get_args(Spacing) == cli.SPACINGS
+    assert tuple(PRESETS) == cli.PRESETS
+    assert get_args(PrecisionName) == cli.PRECISIONS
+
+
 def test_native_keeps_the_models_resolution(engine, folder):
     assert launch.main([*RENDER, "--native"]) == 0
-    assert Image.open("out.png").size == (16, 24)
+    assert Image.open("out.png").size == (16, 27)
 
 
 def test_edit_hands_over_photo_region_and_strength(engine, folder):
@@ -239,7 +322,7 @@ def test_a_map_of_another_palette_is_converted_with_one_warning(engine, folder, 
     assert engine.palette.classes[engine.request.labels[0, 0]].name == "door"
     assert engine.request.labels[0, 15] == engine.palette.unlabelled
     first, *_ = capsys.readouterr().err.split("\n")
-    assert first == f"Not in {engine.palette.title}, so left unlabelled: sea."
+    assert first == f"map.png: Not in {engine.palette.title}, so left unlabelled: sea."
 
 
 def test_a_map_that_names_its_palette_needs_no_option(engine, folder):
@@ -280,7 +363,7 @@ def test_outside_the_region_a_profile_and_its_values_stay(engine, folder, monkey
     assert (read_photo("photo.jpg") != np.asarray(before)).any()  # the profile changes what is seen
     assert after.info["icc_profile"] == profile
     assert (np.asarray(after)[:, 12:] == np.asarray(before)[:, 12:]).all()
-    assert (np.asarray(after)[:, :12] == 20).all()
+    assert (np.asarray(after)[:, :12] == preset(DEFAULT).steps).all()
 
 
 def test_outside_the_region_opacity_and_what_it_hides_stay(engine, folder, monkeypatch):
@@ -343,6 +426,81 @@ def test_ctrl_c_cancels_and_writes_nothing(engine, folder, capsys, words):
     assert engine.closed
     assert capsys.readouterr().err.endswith("\nStopped.\n")
     assert not list(folder.glob("*out*"))
+
+
+# --- A folder of maps, with a network ---
+
+
+@pytest.fixture
+def maps(folder) -> list[str]:
+    """Two maps in the folder `maps`, and the words that render them with a tiny network."""
+    model = tiny_model()
+    save_checkpoint(folder / "tiny.safetensors", model.network.state_dict(), model.description)
+    (folder / "maps").mkdir()
+    for name in "ab":
+        Image.fromarray(np.full((16, 16), ord(name) % 12, np.uint8)).save(folder / "maps" / f"{name}.png")
+    words = ["--map", "maps", "--out", "out", "--model", "tiny.safetensors", "--steps", "2"]
+    return ["--no-venv", "render", *words, "--device", "cpu", "--precision", "float32"]
+
+
+def test_a_folder_is_rendered_into_a_folder(maps, capsys):
+    Path("maps/notes.txt").touch()
+    assert launch.main([*maps, "--variations", "2"]) == 0
+    said = capsys.readouterr()
+    assert said.err.startswith("Not maps, so left alone: notes.txt\ntiny on cpu, float32: needs about")
+    assert "map 2/2" in said.err
+    assert said.out == "Pictures made: 4, there before: 0. They are shown in out/index.html\n"
+    assert {path.name for path in Path("out").glob("*.png")} == {"a-0.png", "a-1.png", "b-0.png", "b-1.png"}
+    assert launch.main([*maps, "--variations", "2"]) == 0
+    assert capsys.readouterr().out == "Pictures made: 0, there before: 4. They are shown in out/index.html\n"
+
+
+def test_a_broken_map_is_reported_at_the_end_with_status_1(maps, capsys):
+    Path("maps/aa.png").write_bytes(b"no picture")
+    assert launch.main(maps) == 1
+    said = capsys.readouterr()
+    assert said.err.splitlines()[-1].startswith("aa.png: aa.png can't be read")
+    assert said.out == "Pictures made: 2, there before: 0. They are shown in out/index.html\n"
+
+
+def test_other_settings_need_again(maps, capsys):
+    assert launch.main(maps) == 0
+    assert launch.main([*maps, "--guidance", "3"]) == 2
+    assert "guidance = 2.5, and this run has 3.0" in capsys.readouterr().err
+    assert launch.main([*maps, "--guidance", "3", "--again"]) == 0
+
+
+def test_ctrl_c_in_a_folder_says_how_it_goes_on(maps, capsys, monkeypatch):
+    generate = pipeline.generate
+
+    def interrupted(model, request):
+        if Path("out/a-0.png").exists():
+            raise KeyboardInterrupt
+        return generate(model, request)
+
+    monkeypatch.setattr(pipeline, "generate", interrupted)
+    assert launch.main(maps) == 130
+    last = capsys.readouterr().err.splitlines()[-2:]
+    assert last == ["1 of 2 maps are done. The same command goes on with the rest.", "Stopped."]
+    assert json.loads(Path("out/index.json").read_text())["maps"][0]["map"] == "a.png"
+
+
+def test_workers_inside_torchrun_are_refused(maps, monkeypatch, capsys):
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert launch.main([*maps, "--workers", "2"]) == 2
+    assert "one division too many" in capsys.readouterr().err
+
+
+def test_the_line_of_a_folder():
+    progress = Progress(done=3, maps=10, worked=1, current=0.5, made=6)
+    assert commands.folder_line(progress, 30) == "map 4/10, pictures made: 6, 0:30 elapsed, 2:10 left"
+    assert commands.folder_line(Progress(10, 10), 0) == "map 10/10, pictures made: 0, 0:00 elapsed"
+
+
+def test_of_many_the_first_few_are_named():
+    assert commands.few(["a", "b", "c"]) == "a, b, c"
+    assert commands.few(["a", "b", "c", "d"], 2, "; ") == "a; b; and 2 more"
 
 
 def test_the_bar():

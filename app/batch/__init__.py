@@ -1,0 +1,1 @@
+"""Rendering a folder of label maps: resumable, indexed, shared among processes."""

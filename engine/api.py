@@ -1,0 +1,119 @@
+"""Spadework in a few lines of Python. `import engine` brings these names; docs/python.md shows them at work."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine import pipeline, presets
+from engine.device import PrecisionName
+from engine.images import read_photo, read_region, save_png
+from engine.maps import MapRead, read_map
+from engine.palette import Palette, load_palette
+from engine.pipeline import FIRST, Frame, Model, ModelInfo, available_models, generate
+from engine.types import EditRequest, LabelMap, RenderRequest, Sampling, UserError
+
+__all__ = [
+    "EditRequest", "Frame", "MapRead", "Model", "ModelInfo", "Palette", "RenderRequest", "Sampling", "UserError",
+    "available_models", "edit", "edit_steps", "generate", "load", "load_palette", "read_map", "read_photo",
+    "read_region", "render", "save_png", "steps",
+]  # fmt: skip
+
+Seeds: TypeAlias = int | Sequence[int]
+
+
+def load(name_or_path: str | Path = FIRST, device: str = "auto", precision: PrecisionName = "auto") -> Model:
+    """A model by its name in `checkpoints/` or by its file, on auto, cpu, cuda, cuda:1 or mps. Raises UserError."""
+    return pipeline.load_model(name_or_path, device, precision)
+
+
+def render(model: Model, labels: ArrayLike, *, seed: Seeds = 0, **settings: object) -> NDArray[np.uint8]:
+    """labels (H, W), indices of `model.palette` -> the picture (H, W, 3), uint8 RGB. `settings` as in `steps`.
+
+    A whole number as seed gives one picture; a sequence of N of them, even of one, a stack (N, H, W, 3). A picture
+    depends on its own seed, not on those beside it. Raises UserError.
+    """
+    return _finished(steps(model, labels, seed=seed, **settings), seed)
+
+
+def edit(
+    model: Model, photo: ArrayLike, labels: ArrayLike, region: ArrayLike, *, seed: Seeds = 0, **settings: object
+) -> NDArray[np.uint8]:
+    """The photo (H, W, 3) with its region painted anew, as one picture or a stack: see `render`.
+
+    `settings` as in `edit_steps`. Outside the region every pixel stays what it was, bit for bit. Raises UserError.
+    """
+    return _finished(edit_steps(model, photo, labels, region, seed=seed, **settings), seed)
+
+
+def steps(
+    model: Model,
+    labels: ArrayLike,
+    *,
+    seed: Seeds = 0,
+    preset: str = presets.DEFAULT,
+    side: int | None = None,
+    **sampling: object,
+) -> Generator[Frame]:
+    """What `render` does, a `Frame` after each step. Closing the generator, or leaving it, cancels the rest.
+
+    preset: exact, fast or draft. sampling: fields of `Sampling` that differ from it (steps=, guidance=, sampler=, ...).
+    side: the short side in pixels at which it is computed, by default the size the model was trained at. Raises
+    UserError.
+    """
+    request = RenderRequest(model.name, _labels(labels), _sampling(seed, preset, sampling), side)
+    return generate(model, request)
+
+
+def edit_steps(
+    model: Model,
+    photo: ArrayLike,
+    labels: ArrayLike,
+    region: ArrayLike,
+    *,
+    strength: float = 0.8,
+    seed: Seeds = 0,
+    preset: str = presets.DEFAULT,
+    side: int | None = None,
+    **sampling: object,
+) -> Generator[Frame]:
+    """What `edit` does, a `Frame` after each step; the rest as in `steps`.
+
+    photo: (H, W, 3) uint8 RGB. labels: (H, W), what should be there. region: (H, W), true where the photo may change.
+    strength: above 0 to 1, how far to depart from the photo. Raises UserError.
+    """
+    photo, region = np.asarray(photo), np.asarray(region)
+    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
+        raise UserError(f"The photo is {photo.dtype} {photo.shape}. Give 8-bit RGB: uint8 (height, width, 3).")
+    settings = _sampling(seed, preset, sampling)
+    request = EditRequest(model.name, _labels(labels), photo, region.astype(bool), strength, settings, side)
+    return pipeline.edit(model, request)
+
+
+def _labels(labels: ArrayLike) -> LabelMap:
+    """Whole numbers of any type as uint8. Raises UserError; what a palette allows is the pipeline's to say."""
+    array = np.asarray(labels)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise UserError(f"The label map holds {array.dtype}. Give class indices: whole numbers, (height, width).")
+    if array.size and not 0 <= array.min() <= array.max() <= 255:
+        raise UserError(f"The label map holds {array.min()} to {array.max()}, outside 0 to 255. Give class indices.")
+    return np.ascontiguousarray(array, np.uint8)
+
+
+def _sampling(seed: Seeds, preset: str, changes: dict[str, object]) -> Sampling:
+    seeds = seed if isinstance(seed, Sequence | np.ndarray) else (seed,)
+    return replace(presets.preset(preset), seeds=tuple(map(operator.index, seeds)), **changes)
+
+
+def _finished(frames: Generator[Frame], seed: Seeds) -> NDArray[np.uint8]:
+    """The finished pictures of a run, as a stack where `seed` is one of seeds."""
+    with closing(frames):
+        pictures = np.concatenate([frame.pictures for frame in frames if frame.finished])
+    return pictures if isinstance(seed, Sequence | np.ndarray) else pictures[0]
