@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-import base64
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from app.canvas import MAX_SIDE, MIN_SIDE, Painted
+from app.canvas import MIN_SIDE, Painted
 from app.jobs import Cancelled, Waiting, Worker
+from app.opening import to_palette
+from app.pictures import data_url, sheet
 from app.project import is_key, keep, keep_photo, photo_path
+from app.settings import Settings, precision_of
 from engine import pipeline
-from engine.images import PhotoFile, read_photo, read_photo_file, read_request, resize_labels, resize_photo
-from engine.label_files import palette_named_in, read_label_map
-from engine.palette import Palette, load_palette, palette_names
-from engine.record import record, render_request
-from engine.translate import translate
-from engine.types import MAX_SEED, EditRequest, Photo, RenderRequest, SamplerName, Sampling, UserError
+from engine.device import PrecisionName
+from engine.images import PhotoFile, read_photo, read_photo_file, resize_labels, resize_photo
+from engine.memory import is_out_of_memory, release
+from engine.palette import Palette
+from engine.plan import Plan
+from engine.record import record
+from engine.types import EditRequest, Photo, RenderRequest, UserError
 
 PHOTO_MAP_SIDE = 1024  # a photo is painted over at up to this many pixels on its long side
+WORTH_TELLING = 0.25  # of the free memory: what takes less is not announced
 
-
-@dataclass(frozen=True)
-class Settings:
-    """The right-hand side of the desk. seed None: draw one."""
-
-    model: str
-    seed: int | None
-    steps: int
-    guidance: float
-    sampler: SamplerName = "ddim"
-    strength: float = 0.8
+Load = Callable[[str, str, PrecisionName], pipeline.Model]  # name, device, precision
 
 
 @dataclass(frozen=True)
@@ -50,25 +43,28 @@ class Status:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A finished picture, in its file."""
+
+    path: Path
+    seed: int
+
+
+@dataclass(frozen=True)
 class Update:
-    """One moment of a job. picture: a preview, or the finished file; None leaves what is shown."""
+    """One moment of a job. picture: a preview, or the finished file; None leaves what is shown.
+
+    kept: the pictures of the job that are finished so far.
+    """
 
     status: Status
     picture: Photo | Path | None = None
     seed: int | None = None
+    kept: tuple[Kept, ...] = ()
 
     @property
     def finished(self) -> Path | None:
         return self.picture if isinstance(self.picture, Path) else None
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A file that was opened onto the desk: a map, or a result with the settings that made it."""
-
-    painted: Painted
-    message: str
-    settings: Settings | None = None
 
 
 @dataclass(frozen=True)
@@ -81,23 +77,40 @@ class OpenPhoto:
 
 
 class Desk:
-    """What one running app holds: the loaded model, the worker, and where results go."""
+    """What one running app holds: the loaded model, the worker, and where results go.
+
+    precision: “auto” leaves it to the device and to what is asked for; any other holds for all.
+    """
 
     def __init__(
-        self, outputs: Path | None = None, load: Callable[[str], pipeline.Model] = pipeline.load_model
+        self,
+        outputs: Path | None = None,
+        load: Load = pipeline.load_model,
+        device: str = "auto",
+        precision: PrecisionName = "auto",
     ) -> None:
-        self.outputs, self._load = outputs, load
+        self.outputs, self._load, self.device, self.precision = outputs, load, device, precision
         self.worker = Worker()
         self._loading = threading.Lock()
         self._model: pipeline.Model | None = None
+        self._asked: PrecisionName = precision
 
-    def model(self, name: str) -> pipeline.Model:
-        """The model of that name; loading another frees the former. Raises UserError."""
+    def model(self, name: str, precision: PrecisionName = "auto") -> pipeline.Model:
+        """The model of that name; loading another, or in another precision, frees the former. Raises UserError."""
+        asked = precision if self.precision == "auto" else self.precision
         with self._loading:
-            if self._model is None or self._model.name != name:
-                self._model = None
-                self._model = self._load(name)
+            held = self._model
+            if held is None or held.name != name or asked not in (self._asked, held.precision):
+                del held
+                self._free()
+                self._model, self._asked = self._load(name, self.device, asked), asked
             return self._model
+
+    def _free(self) -> None:
+        """Lets go of the loaded model, and of its memory."""
+        if self._model is not None:
+            device, self._model = self._model.device, None
+            release(device)
 
     def cancel(self, owner: str) -> Status:
         return Status("Stopping …", "busy") if self.worker.cancel(owner) else Status("Nothing is running.")
@@ -127,27 +140,37 @@ class Desk:
 
     def _run(self, owner: str, settings: Settings, work: Callable[[Settings], Generator[Update]]) -> Iterator[Update]:
         """Turns waiting, cancelling and problems into text; a traceback never reaches the page."""
+        kept: tuple[Kept, ...] = ()
+        chosen, ran_out = settings.drawn(), False
         try:
-            seed = secrets.randbelow(MAX_SEED + 1) if settings.seed is None else settings.seed
-            for update in self.worker.run(owner, lambda: work(replace(settings, seed=seed))):
-                waiting = isinstance(update, Waiting)
-                yield Update(Status("Waiting for the picture before this one …", "busy", 0.0)) if waiting else update
+            for update in self.worker.run(owner, lambda: work(chosen)):
+                if isinstance(update, Waiting):
+                    update = Update(Status("Waiting for the picture before this one …", "busy", 0.0))
+                kept = update.kept or kept
+                yield update
         except Cancelled:
-            yield Update(Status("Stopped. The map is as you left it.", "stopped"))
+            yield Update(Status(sentences("Stopped. The map is as you left it", saved(kept)), "stopped"), kept=kept)
         except UserError as error:
-            yield Update(Status(str(error), "problem"))
-        except Exception as error:  # out of memory, a driver's fault: the page must not wait for ever
+            yield Update(Status(sentences(str(error), saved(kept)), "problem"), kept=kept)
+        except Exception as error:  # a driver's fault, say: the page must not wait for ever
             logging.exception("A job failed")
-            yield Update(Status(f"This went wrong inside ({error}). The map is as you left it.", "problem"))
+            ran_out = is_out_of_memory(error)
+            text = "Memory ran out. Close other programs, or choose a smaller model or map"
+            text = text if ran_out else f"This went wrong inside ({error})"
+            text = sentences(text, "The map is as you left it", saved(kept))
+            yield Update(Status(text, "problem"), kept=kept)
+        if ran_out:  # not before: until here the error's traceback holds on to what filled the memory
+            with self._loading:
+                self._free()
 
     def _render(self, painted: Painted | None, settings: Settings) -> Generator[Update]:
         if painted is None:
             raise UserError("There is no map yet. Paint something, or open an example.")
         yield Update(Status("Loading the model …", "busy", 0.0), seed=settings.seed)
-        model = self.model(settings.model)
-        labels, note = to_palette(painted, model.palette)
-        request = RenderRequest(model.name, labels, sampling_of(settings))
-        yield from self._frames(pipeline.generate(model, request), request, model, note)
+        model = self.model(settings.model, precision_of(settings.sampling))
+        labels, remark = to_palette(painted, model.palette)
+        request = RenderRequest(model.name, labels, settings.seeded(), settings.side)
+        yield from self._frames(pipeline.generate(model, request), request, model, remark)
 
     def _edit(self, painted: Painted | None, key: str | None, settings: Settings) -> Generator[Update]:
         if not self.has_photo(key):
@@ -155,43 +178,98 @@ class Desk:
         if painted is None:
             raise UserError("Nothing is painted yet. Paint on the photo what should be there.")
         yield Update(Status("Loading the model …", "busy", 0.0), seed=settings.seed)
-        model = self.model(settings.model)
-        labels, note = to_palette(painted, model.palette)
+        model = self.model(settings.model, precision_of(settings.sampling))
+        labels, remark = to_palette(painted, model.palette)
         file = read_photo_file(photo_path(key, self.outputs))
         labels = resize_labels(labels, *file.pixels.shape[:2])
         region = labels != model.palette.unlabelled
         if not region.any():
             raise UserError("Nothing is painted on the photo. Paint, on the photo, what should be there instead.")
-        request = EditRequest(model.name, labels, file.pixels, region, settings.strength, sampling_of(settings))
-        yield from self._frames(pipeline.edit(model, request), request, model, note, file)
+        chosen = settings.strength, settings.seeded(), settings.side
+        request = EditRequest(model.name, labels, file.pixels, region, *chosen)
+        yield from self._frames(pipeline.edit(model, request), request, model, remark, file)
 
     def _frames(
         self,
-        frames: Iterator[pipeline.Frame],
+        frames: Generator[pipeline.Frame],
         request: RenderRequest | EditRequest,
         model: pipeline.Model,
-        note: str,
+        remark: str,
         like: PhotoFile | None = None,
     ) -> Generator[Update]:
-        """Frames as updates with the time left; the last one is saved first, so that nothing finished is lost."""
-        started = time.monotonic()
-        seed = request.sampling.seeds[0]
-        for frame in frames:
-            seconds = time.monotonic() - started
-            if frame.step < frame.steps:
-                left = seconds / frame.step * (frame.steps - frame.step)
-                text = f"Step {frame.step} of {frame.steps}, {readable(left)} left{note}"
-                yield Update(Status(text, "busy", frame.step / frame.steps), frame.pictures[0], seed)
-        try:
-            path = keep(frame.pictures[0], record(request, model.palette.name, seed), self.outputs, like)
-        except UserError as error:
-            yield Update(Status(f"Finished, but not saved. {error}", "problem"), frame.pictures[0], seed)
-            return
-        yield Update(Status(f"Done in {readable(seconds)}. Saved as {path.name}{note}", "done"), path, seed)
+        """Frames as updates with the time left; what is finished is saved first, so that none of it is lost."""
+        started, note = time.monotonic(), ""
+        seeds, kept = request.sampling.seeds, ()
+        if announced := announcement(pipeline.plan_of(model, request)):
+            yield Update(Status(announced, "busy", 0.0), seed=seeds[0])
+        with closing(frames):
+            for frame in frames:
+                seconds, share, note = time.monotonic() - started, frame.step / frame.steps, frame.note
+                shown = sheet(frame.pictures)
+                try:
+                    if frame.finished:
+                        kept += tuple(self._keep(frame, request, model, like))
+                except UserError as error:
+                    yield Update(Status(f"Finished, but not saved. {error}", "problem"), shown, seeds[0], kept)
+                    return
+                left = f"{readable(seconds / share * (1 - share))} left"
+                text = sentences(f"{progress(frame, seeds)}, {left}", note, remark)
+                if len(kept) < len(seeds):
+                    yield Update(Status(text, "busy", share), shown, seeds[0], kept)
+        done = f"{results(kept)} {readable(seconds)}, {place(model)}"
+        yield Update(Status(sentences(done, where(kept), note, remark), "done"), kept[0].path, kept[0].seed, kept)
+
+    def _keep(
+        self, frame: pipeline.Frame, request: RenderRequest | EditRequest, model: pipeline.Model, like: PhotoFile | None
+    ) -> Iterator[Kept]:
+        """Saves the pictures of a finished frame. Raises UserError where one can't be written."""
+        for picture, seed in zip(frame.pictures, frame.seeds, strict=True):
+            yield Kept(keep(picture, record(request, model.palette.name, seed), self.outputs, like), seed)
 
 
-def sampling_of(settings: Settings) -> Sampling:
-    return Sampling(settings.sampler, settings.steps, settings.guidance, seeds=(settings.seed or 0,))
+# --- In words ---
+
+
+def announcement(plan: Plan) -> str:
+    """What a run will take, where that is much of what there is; else empty."""
+    return f"This {plan.text()}." if plan.needs > WORTH_TELLING * plan.free else ""
+
+
+def progress(frame: pipeline.Frame, seeds: tuple[int, ...]) -> str:
+    """Step 3 of 20; of several pictures, which of them are being made and how far all are."""
+    if len(seeds) == 1:
+        return f"Step {frame.step} of {frame.steps}"
+    first = seeds.index(frame.seeds[0]) + 1
+    last = first + len(frame.seeds) - 1
+    which = f"Picture {first}" if first == last else f"Pictures {first} to {last}"
+    return f"{which} of {len(seeds)}, {frame.step / frame.steps:.0%} done"
+
+
+def results(kept: tuple[Kept, ...]) -> str:
+    return "Done in" if len(kept) == 1 else f"{len(kept)} pictures in"
+
+
+def where(kept: tuple[Kept, ...]) -> str:
+    day = kept[0].path.parent
+    return f"Saved as {kept[0].path.name}" if len(kept) == 1 else f"Saved in {day.parent.name}/{day.name}"
+
+
+def saved(kept: tuple[Kept, ...]) -> str:
+    """What a run that ended early leaves; empty where that is nothing."""
+    return {0: "", 1: "One picture was finished and is saved"}.get(
+        len(kept), f"{len(kept)} pictures were finished and are saved"
+    )
+
+
+def place(model: pipeline.Model) -> str:
+    """On what a model runs, in what precision."""
+    kinds = {"cpu": "the CPU", "cuda": "the GPU", "mps": "the Mac's GPU"}
+    return f"on {kinds.get(model.device.type, model.device)} in {model.precision}"
+
+
+def sentences(*parts: str) -> str:
+    """The parts that are not empty, one after the other, each with one full stop."""
+    return " ".join(f"{part.rstrip('.')}." for part in parts if part)
 
 
 def readable(seconds: float) -> str:
@@ -200,74 +278,3 @@ def readable(seconds: float) -> str:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def to_palette(painted: Painted, palette: Palette) -> tuple[np.ndarray, str]:
-    """The map in a model's classes, and a remark on what it lacks (empty where nothing was lost)."""
-    if painted.palette == palette.name:
-        return painted.labels, ""
-    labels, missing = translate(painted.labels, load_palette(painted.palette), palette)
-    return labels, f". Unknown to this model, left open: {', '.join(missing)}" if missing else ""
-
-
-def switch_palette(painted: Painted | None, palette: Palette, examples: Path, on_photo: bool) -> Painted | None:
-    """The map on the desk in another model's classes; None where it already is in them.
-
-    Where nothing of a painted map would be left, the new model's first example takes its place, but never over a photo.
-    """
-    if painted is None:
-        return first_map(examples, palette)
-    if painted.palette == palette.name:
-        return None
-    former = load_palette(painted.palette)
-    labels, _ = translate(painted.labels, former, palette)
-    lost = (painted.labels != former.unlabelled).any() and not (labels != palette.unlabelled).any()
-    example = first_map(examples, palette) if lost and not on_photo else None
-    return example or Painted(labels, palette.name)
-
-
-def first_map(examples: Path, palette: Palette) -> Painted | None:
-    """The first example map of a palette, so that a first Generate has something to work on; None without examples."""
-    files = sorted((examples / palette.name).glob("*.png"))
-    return Painted(read_label_map(files[0], palette).labels, palette.name) if files else None
-
-
-def open_map(path: Path, palette: Palette) -> Opened:
-    """A label map in any form we read, or a result of ours, which brings its map and its settings. Raises UserError."""
-    stored = read_request(path)
-    if stored is not None:
-        return open_result(stored)
-    named = palette_named_in(path)  # one of ours, or None
-    read = read_label_map(path, load_palette(named) if named else palette)
-    labels, note = within_sides(read.labels)
-    return Opened(Painted(labels, named or palette.name), read.message + note)
-
-
-def open_result(stored: dict) -> Opened:
-    """What a picture's record holds. Raises UserError where it is damaged or in classes that the page doesn't know."""
-    request = render_request(stored)
-    name = stored.get("palette")
-    if name not in palette_names():
-        raise UserError(f"The picture was made with the palette {name!r}. The page knows {', '.join(palette_names())}.")
-    load_palette(name).check(request.labels)
-    sampling = request.sampling
-    settings = Settings(request.model, sampling.seeds[0], sampling.steps, sampling.guidance, sampling.sampler)
-    labels, note = within_sides(request.labels)
-    message = f"The map and the settings of this picture are back on the desk (seed {settings.seed}).{note}"
-    return Opened(Painted(labels, name), message, settings)
-
-
-def within_sides(labels: np.ndarray) -> tuple[np.ndarray, str]:
-    """The map at a size that the canvas takes, and a remark where it had to be scaled."""
-    height, width = labels.shape
-    scale = min(1.0, MAX_SIDE / max(height, width))
-    size = tuple(max(MIN_SIDE, round(side * scale)) for side in (height, width))
-    if size == labels.shape:
-        return labels, ""
-    return resize_labels(labels, *size), f" Scaled from {width} x {height} to {size[1]} x {size[0]} px for the canvas."
-
-
-def data_url(picture: Photo) -> str:
-    """A JPEG inside a URL: it reaches the page without a file that somebody would have to clean up."""
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()

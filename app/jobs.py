@@ -19,7 +19,10 @@ class Waiting:
 
 
 class Worker:
-    """Runs jobs, which are iterators, one after the other. Cancelling takes effect before the next step."""
+    """Runs jobs, which are iterators, one after the other.
+
+    Cancelling takes effect before the next step; what the present one yields still arrives.
+    """
 
     def __init__(self) -> None:
         self._device = threading.Lock()
@@ -37,8 +40,8 @@ class Worker:
                 _check(stop)
                 with closing(work()) as results:
                     for result in results:
-                        _check(stop)
                         yield result
+                        _check(stop)
             finally:
                 self._device.release()
         finally:

@@ -1,22 +1,27 @@
 import dataclasses
-from pathlib import Path
+import weakref
 
 import numpy as np
 import pytest
+import torch
 from models import tiny_model
 from PIL import Image, ImageCms
 
 from app.canvas import Painted
-from app.handlers import Desk, Settings, open_map, open_result, readable, switch_palette, within_sides
+from app.handlers import Desk, readable
+from app.settings import Settings, precision_of
+from engine import pipeline
 from engine.images import read_photo, read_request, save_png
-from engine.label_files import save_label_map
 from engine.palette import load_palette
 from engine.pipeline import generate
-from engine.record import record, render_request
-from engine.types import RenderRequest, UserError
+from engine.presets import preset
+from engine.record import render_request
+from engine.types import Sampling
 
 FACADES, ADE = load_palette("facades"), load_palette("ade20k")
-SETTINGS = Settings("tiny", seed=7, steps=3, guidance=1.5)
+SAMPLING = Sampling("ddim", steps=3, guidance=1.5)
+SETTINGS = Settings("tiny", 7, SAMPLING)
+FOUR = dataclasses.replace(SETTINGS, count=4)
 
 
 def painted(palette: str = "facades", label: int = 1) -> Painted:
@@ -25,9 +30,17 @@ def painted(palette: str = "facades", label: int = 1) -> Painted:
     return Painted(labels, palette)
 
 
+def load(name: str, device: str = "auto", precision: str = "auto") -> pipeline.Model:
+    return dataclasses.replace(tiny_model(), name=name)
+
+
+def sampled(settings: Settings, **changes) -> Settings:
+    return dataclasses.replace(settings, sampling=dataclasses.replace(settings.sampling, **changes))
+
+
 @pytest.fixture
 def desk(tmp_path) -> Desk:
-    return Desk(tmp_path, lambda name: dataclasses.replace(tiny_model(), name=name))
+    return Desk(tmp_path, load)
 
 
 def test_a_picture_forms_step_by_step_and_is_saved_with_its_request(desk):
@@ -44,16 +57,16 @@ def test_a_picture_forms_step_by_step_and_is_saved_with_its_request(desk):
 
 
 def test_cancel_leaves_text_and_no_file(desk, tmp_path):
-    updates = desk.generate(painted(), dataclasses.replace(SETTINGS, steps=500), "me")
+    updates = desk.generate(painted(), sampled(SETTINGS, steps=500), "me")
     next(updates), next(updates), next(updates)
     assert desk.cancel("me").kind == "busy"
-    assert [u.status.kind for u in updates] == ["stopped"]
+    assert [u.status.text for u in updates] == ["Stopped. The map is as you left it."]
     assert not list(tmp_path.rglob("*.png"))
     assert desk.cancel("me").text == "Nothing is running."
 
 
 def test_a_seed_that_is_not_kept_is_drawn_and_told(desk):
-    unlocked = dataclasses.replace(SETTINGS, seed=None, steps=1)
+    unlocked = sampled(dataclasses.replace(SETTINGS, seed=None), steps=1)
     seeds = [list(desk.generate(painted(), unlocked, "me"))[-1].seed for _ in range(3)]
     assert len(set(seeds)) == 3
     assert list(desk.generate(painted(), SETTINGS, "me"))[-1].seed == 7
@@ -64,8 +77,8 @@ def test_a_seed_that_is_not_kept_is_drawn_and_told(desk):
     [
         (None, SETTINGS, "There is no map yet"),
         (Painted(np.full((8, 8), 40, np.uint8), "facades"), SETTINGS, "Label 40 is outside"),
-        (painted(), dataclasses.replace(SETTINGS, steps=5000), "5000 steps is outside 1 to 1000"),
-        (painted(), dataclasses.replace(SETTINGS, guidance=99), "Guidance 99 is outside"),
+        (painted(), sampled(SETTINGS, steps=600, spacing="stride"), "No whole stride leaves 600 of 1000"),
+        (painted(), dataclasses.replace(SETTINGS, seed=2**32), "Seed 4294967296 is outside"),
     ],
 )
 def test_a_problem_is_a_sentence(desk, map_, settings, text):
@@ -83,11 +96,123 @@ def test_a_map_in_another_palette_is_carried_over_and_losses_are_told(desk):
     assert "left open: sea" in last.status.text
 
 
-def test_loading_another_model_frees_the_former(desk):
-    first = desk.model("a")
-    assert desk.model("a") is first
-    assert desk.model("b").name == "b"
-    assert desk.model("a") is not first
+# --- Several pictures, and memory ---
+
+
+def test_several_pictures_each_have_their_seed_and_their_file(desk):
+    updates = list(desk.generate(painted(), FOUR, "me"))
+    assert updates[2].picture.shape == (32, 40, 3)
+    assert "Pictures 1 to 4 of 4, 33% done" in updates[1].status.text
+    last = updates[-1]
+    assert "4 pictures in" in last.status.text
+    assert [kept.seed for kept in last.kept] == [7, 8, 9, 10]
+    assert (last.finished, last.seed) == (last.kept[0].path, 7)
+    for kept in last.kept:
+        assert read_request(kept.path)["sampling"]["seeds"] == [kept.seed]
+    assert len({read_photo(kept.path).tobytes() for kept in last.kept}) == 4
+
+
+def test_what_is_finished_before_a_stop_is_saved_and_told(desk, monkeypatch):
+    monkeypatch.setattr("engine.plan.LARGEST_BATCH", {"cpu": 1})
+    updates = desk.generate(painted(), FOUR, "me")
+    texts = []
+    for update in updates:
+        texts.append(update.status.text)
+        if len(update.kept) == 2:
+            desk.cancel("me")
+    assert "Picture 2 of 4, 42% done" in texts[5]
+    assert texts[-1] == "Stopped. The map is as you left it. 2 pictures were finished and are saved."
+    assert [read_request(kept.path)["sampling"]["seeds"] for kept in update.kept] == [[7], [8]]
+
+
+def test_where_memory_runs_out_the_pictures_still_come_and_the_change_is_told(tmp_path):
+    def crowded(name, device, precision):
+        model = load(name)
+        encode = model.network.encode
+
+        def encode_two(x, *rest):
+            if len(x) > 2:
+                raise torch.OutOfMemoryError("no room for more than two")
+            return encode(x, *rest)
+
+        model.network.encode = encode_two
+        return model
+
+    updates = list(Desk(tmp_path, crowded).generate(painted(), FOUR, "me"))
+    assert [kept.seed for kept in updates[-1].kept] == [7, 8, 9, 10]
+    for update in (updates[1], updates[-1]):
+        assert "Memory ran out: 2 at a time instead of 4." in update.status.text
+    assert updates[-1].status.kind == "done"
+
+
+def test_memory_that_runs_out_while_a_model_loads_is_a_sentence_and_no_end(tmp_path):
+    full = [True]
+
+    def load_when_empty(name, device, precision):
+        if full:
+            raise MemoryError
+        return load(name)
+
+    desk = Desk(tmp_path, load_when_empty)
+    last = list(desk.generate(painted(), SETTINGS, "me"))[-1]
+    assert last.status.kind == "problem"
+    assert "Memory ran out. Close other programs" in last.status.text
+    full.clear()
+    assert list(desk.generate(painted(), SETTINGS, "me"))[-1].status.kind == "done"
+
+
+@pytest.mark.parametrize(("free", "told"), [(2**20, True), (2**40, False)])
+def test_a_run_that_takes_much_of_the_memory_is_announced(desk, monkeypatch, free, told):
+    monkeypatch.setattr("engine.plan.free_memory", lambda device: free)
+    texts = [update.status.text for update in desk.generate(painted(), SETTINGS, "me")]
+    assert any("of 1 MB free memory, 1 at a time." in text for text in texts[:2]) == told
+    assert "Done" in texts[-1]
+
+
+def test_loading_another_model_frees_the_former_first(tmp_path):
+    models = []
+
+    def load_alone(name, device, precision):
+        assert all(model() is None for model in models)
+        model = load(name)
+        models.append(weakref.ref(model))
+        return model
+
+    desk = Desk(tmp_path, load_alone)
+    assert desk.model("a") is desk.model("a")
+    for name in ("a", "b", "a"):
+        last = list(desk.generate(painted(), dataclasses.replace(SETTINGS, model=name), "me"))[-1]
+        assert last.status.kind == "done"
+        assert last.finished.stem.split("-")[1] == name
+    assert len(models) == 3
+
+
+@pytest.mark.parametrize(
+    ("of_desk", "fastest", "asked"),
+    [
+        ("auto", "bfloat16", ["auto", "float32", "auto"]),
+        ("auto", "float32", ["auto"]),
+        ("bfloat16", "bfloat16", ["bfloat16"]),
+        ("float32", "bfloat16", ["float32"]),
+    ],
+)
+def test_the_reference_is_computed_in_float32_unless_the_desk_says_otherwise(tmp_path, of_desk, fastest, asked):
+    loaded = []
+
+    def load_in(name, device, precision):
+        loaded.append((device, precision))
+        model = load(name)
+        model.network.to(getattr(torch, fastest if precision == "auto" else precision))
+        return model
+
+    desk = Desk(tmp_path, load_in, "cpu", of_desk)
+    for quality in ("fast", "fast", "exact", "exact", "draft"):
+        desk.model("tiny", precision_of(preset(quality)))
+    assert loaded == [("cpu", precision) for precision in asked]
+
+
+def test_the_status_says_where_a_picture_was_computed(desk):
+    assert "on the CPU in float32." in list(desk.generate(painted(), SETTINGS, "me"))[-1].status.text
 
 
 # --- Photos ---
@@ -142,55 +267,9 @@ def test_a_photo_survives_a_restart(desk, tmp_path):
     assert Desk(tmp_path).has_photo(key)
 
 
-# --- Files ---
-
-
-def test_a_saved_map_opens_as_it_was(tmp_path):
-    save_label_map(tmp_path / "map.png", painted().labels, FACADES)
-    opened = open_map(tmp_path / "map.png", ADE)
-    assert opened.painted.palette == "facades"
-    assert np.array_equal(opened.painted.labels, painted().labels)
-    assert opened.settings is None
-
-
-def test_a_result_brings_its_map_and_settings_back(desk):
-    path = list(desk.generate(painted(), SETTINGS, "me"))[-1].finished
-    opened = open_map(path, ADE)
-    assert np.array_equal(opened.painted.labels, painted().labels)
-    assert opened.settings == Settings("tiny", 7, 3, 1.5)
-
-
-def test_a_large_map_is_scaled_to_what_the_canvas_takes():
-    labels, note = within_sides(np.zeros((1024, 4096), np.uint8))
-    assert labels.shape == (512, 2048)
-    assert "Scaled from 4096 x 1024 to 2048 x 512" in note
-    assert within_sides(np.zeros((2, 3), np.uint8))[0].shape == (8, 8)
-
-
-def test_a_file_that_is_no_map_is_a_sentence(tmp_path):
-    (tmp_path / "map.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"map\.png"):
-        open_map(tmp_path / "map.png", ADE)
-
-
-def test_another_palette_keeps_what_has_a_name_there_or_shows_its_example():
-    examples = Path(__file__).parent.parent / "app" / "static" / "examples"
-    assert switch_palette(painted(), FACADES, examples, on_photo=False) is None
-    windows = switch_palette(painted("facades", label=6), ADE, examples, on_photo=False)
-    assert windows.palette == "ade20k"
-    assert set(np.unique(windows.labels)) == {ADE.index_of("windowpane"), ADE.index_of("door")}
-    nothing = Painted(np.full((16, 16), ADE.index_of("sea"), np.uint8), "ade20k")
-    assert (switch_palette(nothing, FACADES, examples, on_photo=False).labels != 0).any()
-    over_photo = switch_palette(nothing, FACADES, examples, on_photo=True)
-    assert over_photo.labels.shape == (16, 16)
-    assert not over_photo.labels.any()
-    blank = Painted(np.full((16, 16), ADE.unlabelled, np.uint8), "ade20k")
-    assert not switch_palette(blank, FACADES, examples, on_photo=False).labels.any()
-
-
 def test_a_picture_that_can_t_be_saved_is_still_shown(tmp_path):
     (tmp_path / "outputs").write_text("a file where the folder should be", encoding="utf-8")
-    desk = Desk(tmp_path / "outputs", lambda name: tiny_model())
+    desk = Desk(tmp_path / "outputs", load)
     last = list(desk.generate(painted(), SETTINGS, "me"))[-1]
     assert last.status.kind == "problem"
     assert "Finished, but not saved" in last.status.text
@@ -198,20 +277,13 @@ def test_a_picture_that_can_t_be_saved_is_still_shown(tmp_path):
 
 
 def test_a_fault_inside_ends_in_a_sentence(desk, monkeypatch):
-    def out_of_memory(model, request):
-        raise MemoryError("no room")
+    def faulty(model, request):
+        raise ZeroDivisionError("no way")
 
-    monkeypatch.setattr("app.handlers.pipeline.generate", out_of_memory)
+    monkeypatch.setattr("app.handlers.pipeline.generate", faulty)
     last = list(desk.generate(painted(), SETTINGS, "me"))[-1]
     assert last.status.kind == "problem"
-    assert "no room" in last.status.text
-
-
-@pytest.mark.parametrize("change", [{"palette": "x"}, {"palette": ["x"]}, {"palette": "celebamask_hq"}])
-def test_a_result_in_other_classes_is_a_sentence(change):
-    stored = record(RenderRequest("tiny", np.full((8, 8), 40, np.uint8)), "ade20k", 0)
-    with pytest.raises(UserError):
-        open_result({**stored, **change})
+    assert "no way" in last.status.text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "1 s"), (59, "59 s"), (130, "2 min"), (3900, "1 h 5 min")])

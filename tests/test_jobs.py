@@ -82,3 +82,34 @@ def test_a_job_may_end_on_another_thread_than_it_began():
     thread.start()
     thread.join(5)
     assert list(worker.run("b", lambda: counting(1))) == [0]
+
+
+def test_a_job_that_is_cancelled_while_its_yield_is_held_computes_nothing_more():
+    begun = []
+
+    def work() -> Iterator[int]:
+        for step in range(3):
+            begun.append(step)
+            yield step
+
+    worker = Worker()
+    job = worker.run("a", work)
+    assert next(job) == 0
+    worker.cancel("a")
+    with pytest.raises(Cancelled):
+        next(job)
+    assert begun == [0]
+
+
+def test_what_a_step_made_while_it_was_cancelled_still_arrives():
+    worker = Worker()
+
+    def work() -> Iterator[int]:
+        worker.cancel("a")
+        yield 0
+        yield 1
+
+    job = worker.run("a", work)
+    assert next(job) == 0
+    with pytest.raises(Cancelled):
+        next(job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import socket
 import subprocess
@@ -20,6 +21,8 @@ from engine.checkpoint import shipped_models
 from engine.images import read_photo, read_request, save_png
 from engine.label_files import read_label_map
 from engine.palette import load_palette
+from engine.presets import preset
+from engine.record import render_request
 
 pytest_plugins = ["browser"]
 
@@ -112,6 +115,36 @@ def set_number(page, widget: str, value: float) -> None:
     box.press("Tab")
 
 
+def advanced(page) -> None:
+    """Opens the settings that a newcomer needn't see."""
+    page.locator("#sw-advanced button").first.click()
+    page.wait_for_selector("#sw-steps:visible")
+
+
+def quality(page, name: str) -> None:
+    page.locator("#sw-quality").get_by_text(name, exact=True).click()
+
+
+def choose(page, widget: str, option: str) -> None:
+    page.locator(f"#{widget} input").click()
+    page.get_by_role("option", name=option).click()
+
+
+def upload(page, button: str, file: Path) -> None:
+    page.locator(f"#{button}").evaluate("button => button.previousElementSibling.id = 'next-file'")
+    page.set_input_files("#next-file", file)
+    page.evaluate("() => document.getElementById('next-file')?.removeAttribute('id')")
+
+
+def until_saved(page) -> None:
+    page.wait_for_function("() => document.querySelector('.sw-say').textContent.includes('Saved as')", timeout=PATIENCE)
+
+
+def save_picture(page, to: Path) -> Path:
+    to.write_bytes(download(page, lambda: page.click("#sw-save")).read_bytes())
+    return to
+
+
 def until(page, condition: Callable[[], bool]) -> None:
     """Waits for what only Python can see."""
     for _ in range(PATIENCE // 100):
@@ -134,6 +167,7 @@ def test_paint_generate_cancel_generate_again_save_and_open(desk, tmp_path):
     labels = painted(desk)
     assert (labels == ADE.index_of("road")).sum() > (before == ADE.index_of("road")).sum()
 
+    advanced(desk)
     set_number(desk, "sw-steps", 1000)
     desk.click("#sw-generate")
     desk.wait_for_selector(".sw-say[data-kind=busy] progress")
@@ -163,8 +197,7 @@ def test_paint_generate_cancel_generate_again_save_and_open(desk, tmp_path):
     pick(desk, "sky")
     stroke(desk, (0.3, 0.3), (0.7, 0.7))
     assert not np.array_equal(painted(desk), labels)
-    desk.locator("#sw-open").evaluate("button => button.previousElementSibling.id = 'open-file'")
-    desk.set_input_files("#open-file", map_file)
+    upload(desk, "sw-open", map_file)
     until(desk, lambda: np.array_equal(painted(desk), labels))
 
 
@@ -175,8 +208,7 @@ def test_an_example_opens_and_a_bad_file_is_a_sentence(desk, tmp_path):
     bad = tmp_path / "holiday.png"
     bad.write_bytes(b"not a picture")
     kept = painted(desk)
-    desk.locator("#sw-open").evaluate("button => button.previousElementSibling.id = 'open-file'")
-    desk.set_input_files("#open-file", bad)
+    upload(desk, "sw-open", bad)
     assert "holiday.png can't be read as an image" in say(desk, "problem")
     assert "Traceback" not in desk.content()
     assert np.array_equal(painted(desk), kept)
@@ -195,17 +227,16 @@ def test_a_new_map_by_keys_alone(desk):
 def test_paint_on_a_photo_and_repaint_it(desk, tmp_path):
     photo = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
     save_png(tmp_path / "photo.png", photo, {})
-    desk.locator("#sw-photo").evaluate("button => button.previousElementSibling.id = 'photo-file'")
-    desk.set_input_files("#photo-file", tmp_path / "photo.png")
+    upload(desk, "sw-photo", tmp_path / "photo.png")
     assert "Photo of 320 x 240" in say(desk, "done")
     desk.wait_for_function("() => window.spadework.hasUnder('desk')")
     pick(desk, "tree")
     stroke(desk, (0.45, 0.45), (0.55, 0.55))
     labels = painted(desk)
     assert labels.shape == (240, 320)
-    set_number(desk, "sw-steps", 4)
+    quality(desk, "Draft")
     desk.click("#sw-repaint")
-    desk.wait_for_function("() => document.querySelector('.sw-say').textContent.includes('Saved as')", timeout=PATIENCE)
+    until_saved(desk)
     result = read_photo(download(desk, lambda: desk.click("#sw-save")).read_bytes())
     outside = labels == ADE.unlabelled
     assert 0 < (~outside).sum() < outside.sum()
@@ -214,6 +245,69 @@ def test_paint_on_a_photo_and_repaint_it(desk, tmp_path):
     desk.click("#sw-close")
     desk.wait_for_selector("#sw-generate:visible")
     desk.wait_for_function("() => !window.spadework.hasUnder('desk')")
+
+
+def test_a_quality_chosen_right_before_generate_is_the_one_that_is_used(desk, tmp_path):
+    quality(desk, "Draft")
+    desk.keyboard.press("Control+Enter")
+    assert "Done" in say(desk, "done")
+    made = render_request(read_request(save_picture(desk, tmp_path / "draft.png"))).sampling
+    assert made == dataclasses.replace(preset("draft"), seeds=made.seeds)
+
+
+def test_an_opened_result_is_made_again_to_the_last_pixel(desk, open_page, address, tmp_path):
+    """With settings that no preset has, on a page that never saw them."""
+    quality(desk, "Draft")
+    advanced(desk)
+    set_number(desk, "sw-steps", 5)
+    set_number(desk, "sw-guidance", 3.5)
+    choose(desk, "sw-sampler", "DPM-Solver++ 2M SDE")
+    choose(desk, "sw-spacing", "Even in time")
+    assert desk.locator("#sw-quality input:checked").input_value() == "custom"
+    desk.click("#sw-generate")
+    assert "Saved as" in say(desk, "done")
+    first = save_picture(desk, tmp_path / "first.png")
+    made = render_request(read_request(first)).sampling
+    assert (made.steps, made.guidance, made.sampler, made.spacing) == (5, 3.5, "dpmpp_2m_sde", "trailing")
+    assert made.guidance_interval == preset("draft").guidance_interval
+
+    fresh = open_page(address, accept_downloads=True)
+    fresh.set_default_timeout(PATIENCE)
+    fresh.wait_for_selector("html[data-wired]", state="attached")
+    upload(fresh, "sw-open", first)
+    assert "back on the desk" in say(fresh, "done")
+    assert fresh.locator("#sw-quality input:checked").input_value() == "custom"
+    fresh.click("#sw-generate")
+    fresh.wait_for_function(
+        "() => document.querySelector('.sw-say').textContent.includes('Saved as')", timeout=PATIENCE
+    )
+    again = save_picture(fresh, tmp_path / "again.png")
+    assert read_request(again) == read_request(first)
+    assert np.array_equal(read_photo(again), read_photo(first))
+
+
+def test_several_at_once_and_a_click_brings_one_back(desk, tmp_path):
+    quality(desk, "Draft")
+    set_number(desk, "sw-count", 3)
+    desk.locator("#sw-lock input").check()
+    set_number(desk, "sw-seed", 7)
+    desk.click("#sw-generate")
+    assert "3 pictures in" in say(desk, "done")
+    thumbnails = desk.locator("#sw-results .thumbnail-item")
+    thumbnails.nth(2).wait_for()
+    assert thumbnails.count() == 3
+    thumbnails.nth(2).click()
+    until(desk, lambda: desk.locator("#sw-seed input").input_value() == "9")
+    request = read_request(save_picture(desk, tmp_path / "third.png"))
+    assert request["sampling"]["seeds"] == [9]
+
+
+def test_the_model_says_what_it_is(desk):
+    assert re.match(r"scenes: ADE20K, \d+ px, .* parameters, .* MB", desk.locator("#sw-model input").input_value())
+    desk.locator("#sw-about button").first.click()
+    desk.wait_for_function("() => document.querySelector('#sw-card')?.textContent.includes('ADE20K')")
+    desk.wait_for_function("() => document.querySelector('#sw-card img')?.naturalWidth > 0")
+    assert desk.locator("#sw-card script").count() == 0
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
