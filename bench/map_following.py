@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from engine.images import resize_photo
-from engine.pipeline import generate, load_model
+from engine.pipeline import generate, load_model, pictures_of
+from engine.presets import DEFAULT, PRESETS, preset
 from engine.training.data import centre
 from engine.training.pairs import load_pairs
-from engine.types import Photo, RenderRequest, Sampling
+from engine.types import Photo, RenderRequest
 
 GRID = 8
 
@@ -33,17 +35,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="scenes")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT)
     parser.add_argument("--guidance", type=float, default=1.5)
     args = parser.parse_args()
     model = load_model(args.model)
     size = model.network.config.image_size
     pairs = [centre(pair, size) for pair in load_pairs(args.data, model.palette, size)]
-    sampling = Sampling(steps=args.steps, guidance=args.guidance, seeds=(7,))
+    sampling = replace(preset(args.preset), guidance=args.guidance, seeds=(7,))
     made = []
     for _, labels in pairs:
-        *_, last = generate(model, RenderRequest(model.name, labels, sampling))
-        made.append(coarse(last.pictures[0]))
+        made.append(coarse(pictures_of(generate(model, RenderRequest(model.name, labels, sampling)))[0]))
     photos = [coarse(photo) for photo, _ in pairs]
     right = np.array([np.abs(m - p).mean() for m, p in zip(made, photos, strict=True)])
     wrong = np.array([np.abs(m - p).mean() for m, p in zip(made, photos[1:] + photos[:1], strict=True)])
