@@ -180,7 +180,8 @@ def map_denoiser(model: Model, labels: LabelMap, sampling: Sampling, plan: Plan,
         capture = model.device.type == "cuda" and sampling.encoder_reuse == 1 and sampling.steps >= WORTH_CAPTURING
         network = CapturedNetwork(model.network) if capture else model.network
         encoder = SharedEncoder(network, sampling.encoder_reuse)
-        return guided(_branches(model, labels, plan.cached, encoder, pair=pictures == 1), guidance)
+        pair = pictures == 1 and sampling.guidance != 1  # without guidance one branch runs
+        return guided(_branches(model, labels, plan.cached, encoder, pair), guidance)
 
     room = max(1, model.cache.holds(windows[0].height, windows[0].width))
     kept = windows[:room]  # the others would drive them out, one after the other, at every step
