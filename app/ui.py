@@ -34,10 +34,10 @@ MAX_UPLOAD = "64mb"
 EXAMPLES = STATIC / "examples"
 CANVAS = "desk"
 SAMPLERS = [
-    ("DPM-Solver++ 2M", "dpmpp_2m"),
-    ("DPM-Solver++ 2M SDE (draws noise)", "dpmpp_2m_sde"),
+    ("DPM-Solver++", "dpmpp_2m"),
+    ("DPM-Solver++ SDE", "dpmpp_2m_sde"),
     ("DDIM", "ddim"),
-    ("DDPM, ancestral (draws noise)", "ddpm"),
+    ("DDPM, ancestral", "ddpm"),
 ]
 SPACINGS = [
     ("Even in signal to noise", "lambda"),

@@ -269,6 +269,8 @@ def test_device_precision_and_size_are_passed_on(engine, folder, words):
     assert (engine.asked_for, engine.request.side) == (("cuda:1", "bfloat16"), 32)
     assert launch.main([*words, "--size", "map"]) == 0
     assert engine.request.side == 24
+    assert launch.main([*words, "--preset", "exact"]) == 0
+    assert engine.asked_for == ("auto", "float32")  # the reference's own
 
 
 def test_the_picture_carries_what_replays_it(engine, folder):

@@ -117,6 +117,13 @@ def test_attention_over_more_cells_is_sharpened_by_the_entropy_they_can_hold():
         assert attention.scale(cells) == plain
 
 
+def test_training_on_wide_pictures_counts_all_their_cells():
+    """As the published Cityscapes pictures, 256 x 512: at their own size nothing is sharpened."""
+    (attention, *_) = attentions(prepare(tiny_network(aspect=2.0), CPU, torch.float32))
+    assert attention.trained_cells == 128
+    assert attention.scale(128) == 32**-0.5
+
+
 def test_a_network_that_was_not_prepared_attends_as_published():
     assert {each.scale(4096) for each in attentions(tiny_network())} == {32**-0.5}
 
