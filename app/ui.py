@@ -34,8 +34,8 @@ MAX_UPLOAD = "64mb"
 EXAMPLES = STATIC / "examples"
 CANVAS = "desk"
 SAMPLERS = [
-    ("DPM-Solver++", "dpmpp_2m"),
-    ("DPM-Solver++ SDE", "dpmpp_2m_sde"),
+    ("DPM-Solver++ 2M", "dpmpp_2m"),
+    ("DPM-Solver++ 2M SDE", "dpmpp_2m_sde"),
     ("DDIM", "ddim"),
     ("DDPM, ancestral", "ddpm"),
 ]
