@@ -19,15 +19,18 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 from PIL.PngImagePlugin import MAX_TEXT_CHUNK, PngInfo
 
+from engine.archives import is_zip, merged_picture
 from engine.types import LabelMap, Photo, Region, UserError
 
 Source: TypeAlias = str | Path | bytes  # a file's path, or what is in it
 Target: TypeAlias = str | Path | BinaryIO
 
 MAX_FILE_BYTES = 64 * 2**20
+MAX_KEPT_BYTES = 320 * 2**20  # of a photo that we keep losslessly: more than MAX_PIXELS of noise with opacity take
 MAX_PIXELS = 64_000_000  # below the 89 million at which Pillow itself warns
 MAX_SIDE = 16_384
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")  # of Pillow's readers, those that artists need
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PSD")  # of Pillow's readers, those that artists need
+MERGED_DATA = 1057  # the PSD resource whose fifth byte says whether the layers' sum is in the file
 REQUEST_KEY = "spadework"  # the PNG text chunk that holds what made a picture
 
 
@@ -56,15 +59,19 @@ class PhotoFile:
 # --- Opening ---
 
 
-def open_image(source: Source) -> ImageFile:
-    """Read and decode one still image within MAX_FILE_BYTES, MAX_PIXELS and MAX_SIDE.
+def open_image(source: Source, max_bytes: int = MAX_FILE_BYTES) -> ImageFile:
+    """Read and decode one still image within max_bytes, MAX_PIXELS and MAX_SIDE; layered paintings as a whole.
 
     The size is judged by the header, before anything is decoded. Raises UserError for whatever is not such an image.
     """
-    name, data = _bytes_of(source)
+    name, data = _bytes_of(source, max_bytes)
+    if is_zip(data):
+        data = merged_picture(name, data, max_bytes)
     with errors_named(name):
         image = _open_header(name, data)
-        if image.format != "MPO" and getattr(image, "is_animated", False):  # MPO: a JPEG with previews behind it
+        if image.format == "PSD":
+            _check_merged(name, image)
+        elif image.format != "MPO" and getattr(image, "is_animated", False):  # MPO: a JPEG with previews behind it
             raise UserError(f"{name} holds {image.n_frames} frames. Save the one you want as a PNG.")
         image.load()
     return ImageFile(name, data, image)
@@ -85,6 +92,12 @@ def _open_header(name: str, data: bytes) -> Image.Image:
     return image
 
 
+def _check_merged(name: str, image: Image.Image) -> None:
+    """Raises UserError for a PSD that holds its layers alone: what stands for the whole is then white."""
+    if any(number == MERGED_DATA and data[4:5] == b"\0" for number, _, data in image.resources):
+        raise UserError(f"{name} holds layers alone. Save it with “Maximise compatibility”, or export a PNG.")
+
+
 @contextlib.contextmanager
 def errors_named(name: str) -> Iterator[None]:
     """Turns whatever the image libraries raise on a faulty file into a UserError that names the file."""
@@ -99,11 +112,11 @@ def errors_named(name: str) -> Iterator[None]:
         ) from error
 
 
-def _bytes_of(source: Source) -> tuple[str, bytes]:
+def _bytes_of(source: Source, max_bytes: int) -> tuple[str, bytes]:
     """What errors call the file, and its bytes. Raises UserError where it can't be had or is too large or empty."""
     if isinstance(source, bytes):
         name, data = "The image", source
-        _check_length(name, len(data))
+        _check_length(name, len(data), max_bytes)
         return name, data
     path = Path(source)
     name = printable(path.name or str(path))
@@ -112,7 +125,7 @@ def _bytes_of(source: Source) -> tuple[str, bytes]:
             raise UserError(f"{name} is a folder. Choose an image file in it.")
         if path.exists() and not path.is_file():
             raise UserError(f"{name} is not a plain file. Choose an image file.")
-        _check_length(name, path.stat().st_size)
+        _check_length(name, path.stat().st_size, max_bytes)
         return name, path.read_bytes()
     except OSError as error:
         raise UserError(f"{name} can't be opened: {error.strerror}. Check the path.") from error
@@ -125,13 +138,12 @@ def printable(text: str) -> str:
     return "".join(each for each in text if each.isprintable())
 
 
-def _check_length(name: str, length: int) -> None:
+def _check_length(name: str, length: int, max_bytes: int) -> None:
     if length == 0:
         raise UserError(f"{name} is empty (0 bytes). Save it again.")
-    if length > MAX_FILE_BYTES:
+    if length > max_bytes:
         raise UserError(
-            f"{name} is {length / 2**20:.1f} MiB, more than {MAX_FILE_BYTES // 2**20} MiB. "
-            "Save it smaller, or compressed."
+            f"{name} is {length / 2**20:.1f} MiB, more than {max_bytes // 2**20} MiB. Save it smaller, or compressed."
         )
 
 
@@ -165,25 +177,26 @@ def read_photo(source: Source) -> Photo:
     with errors_named(file.name):
         image = _upright(_eight_bit(file))
         alpha = alpha_of(image)
-        colour = _to_srgb(image)
+        colour = to_srgb(image)
         if alpha is not None:
             white = Image.new("RGB", colour.size, "white")
             colour = Image.composite(colour, white, Image.fromarray(alpha))
         return np.array(colour)
 
 
-def read_photo_file(source: Source) -> PhotoFile:
+def read_photo_file(source: Source, max_bytes: int = MAX_FILE_BYTES) -> PhotoFile:
     """The picture upright (EXIF), its 8-bit RGB values, opacity and colour profile as they are stored.
 
     Indexed colour and grey become RGB, 16 bits become 8. What can't be kept in an RGB file (CMYK, Lab, a profile too
-    large for a PNG) is converted to sRGB, as `read_photo` does. Raises UserError.
+    large for a PNG) is converted to sRGB, as `read_photo` does. max_bytes: MAX_KEPT_BYTES for what `save_png` wrote.
+    Raises UserError.
     """
-    file = open_image(source)
+    file = open_image(source, max_bytes)
     with errors_named(file.name):
         image = _upright(_eight_bit(file))
         profile = image.info.get("icc_profile") or None
         if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA") or len(profile or b"") > MAX_TEXT_CHUNK:
-            return PhotoFile(np.array(_to_srgb(image)), alpha_of(image), None)
+            return PhotoFile(np.array(to_srgb(image)), alpha_of(image), None)
         if image.mode not in ("P", "RGB", "RGBA"):  # a grey profile doesn't fit the RGB picture
             profile = None
         return PhotoFile(np.array(rgb_of(image)), alpha_of(image), profile)
@@ -219,7 +232,7 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _to_srgb(image: Image.Image) -> Image.Image:
+def to_srgb(image: Image.Image) -> Image.Image:
     """The colours in sRGB, opacity left out. A profile that is broken or of another mode counts as none."""
     plain = {"LA": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode)
     colour = image.convert(plain) if plain else rgb_of(image)
@@ -307,11 +320,21 @@ def write_png(target: Target, image: Image.Image, texts: dict[str, str], profile
     path = Path(target)
     if path.suffix.lower() != ".png":
         raise UserError(f"{printable(path.name)} would be a PNG under another name. Choose one that ends in .png.")
+    with whole_file(path) as file:
+        image.save(file, "PNG", pnginfo=info, icc_profile=profile)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which takes its place once it is complete; on any error what stands there stays.
+
+    Raises UserError where it can't be written.
+    """
     unfinished = path.with_name(f".{path.stem[:40]}-{uuid.uuid4().hex}.tmp")  # beside it: a rename is atomic there
     with _writing(printable(str(path))):
         try:
             with unfinished.open("xb") as file:
-                image.save(file, "PNG", pnginfo=info, icc_profile=profile)
+                yield file
             os.replace(unfinished, path)
         finally:
             with contextlib.suppress(OSError):

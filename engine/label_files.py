@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from skimage.color import rgb2lab
 
-from engine.images import ImageFile, Source, Target, alpha_of, errors_named, open_image, printable, rgb_of, write_png
+from engine.images import ImageFile, Source, Target, alpha_of, errors_named, open_image, printable, write_png
+from engine.label_colours import BLOCK, Ambiguity, Choices, ColourRead, bands, different, exact, read_colours
 from engine.palette import Palette, load_palette, palette_names
 from engine.types import LabelMap, Photo, UserError
 
 PALETTE_KEY = "spadework:palette"  # the PNG text chunk that names the palette of a map of ours
-CHUNK = 65_536  # colours compared with a palette at a time
-BLOCK = 2**20  # pixels looked up at a time: NumPy widens what it indexes with to 8 bytes each
 FEW = 4  # colours in the order of the Pascal VOC table that may be so by chance
 UNLIKELY = 5.5  # mean distance in CIE Lab from a palette's colours: JPEG maps stay below 4.5, photos are above 6.5
 
@@ -26,31 +24,41 @@ class LabelRead:
     """A label map as it was read, and how sure that is.
 
     labels: (H, W) uint8, class indices. how: "dataset values", "train ids", "display colours" or "standard colours".
-    exact: no pixel was guessed. snapped: pixels whose colour was not the palette's and went to the nearest one.
-    ambiguous: for every colour that several classes share, their names and its pixels; unlabelled was taken if it is
-    one of them, else the first. message: all this in plain words.
+    exact: no pixel was guessed. snapped: pixels whose colour was not the palette's: blends of two areas went to one of
+    them, others to the nearest colour. ambiguous: the colours that several classes share; unlabelled was taken if it is
+    one of them, else the first. strange: the colours of large areas that are no class's; the nearest was taken. Reading
+    again with `choices` settles both. message: all this in plain words.
     """
 
     labels: LabelMap
     how: str
     exact: bool
     snapped: int
-    ambiguous: tuple[tuple[tuple[str, ...], int], ...]
+    ambiguous: tuple[Ambiguity, ...]
     message: str
+    strange: tuple[Ambiguity, ...] = ()
 
 
-def read_label_map(source: Source, palette: Palette) -> LabelRead:
+NO_CHOICES: Choices = {}
+
+
+def read_label_map(source: Source, palette: Palette, choices: Choices = NO_CHOICES) -> LabelRead:
     """Read a label map made for `palette`, be it painted here, the dataset's own file or colour-coded.
+
+    choices: which class (index) a colour means, for colours that would else be guessed.
 
     - Grey (1 to 16 bits): the dataset's file values. In 16 bits one from 1000 is an instance: class × 1000 + number.
       Train ids (Cityscapes) are known by their 255 beside nothing above 18; without 255 they are read as file values,
       not exact.
     - Indexed colour: see `_indices_are_values`.
-    - RGB: display or standard colours, whichever fits better; other colours go to the nearest one in CIE Lab. Grey
-      pixels alone, whose values are all classes and whose colours are not all the palette's, are file values.
+    - RGB: display or standard colours, whichever fits better; antialiased borders go to one of their two areas, other
+      colours to the nearest one in CIE Lab. Grey pixels alone, whose values are all classes and whose colours are not
+      all the palette's, are file values.
+    - Layered paintings (.psd, .kra, .ora): the picture as a whole.
     - Less than half opaque: unlabelled.
 
-    Raises UserError for a value outside the palette, a map painted here with another palette, and what isn't an image.
+    Raises UserError for a value outside the palette, a choice outside it, a map painted here with another palette, and
+    what isn't an image.
     """
     file = open_image(source)
     painted = _palette_of(file)
@@ -61,8 +69,8 @@ def read_label_map(source: Source, palette: Palette) -> LabelRead:
     with errors_named(file.name):
         alpha = alpha_of(file.image)
         if alpha is None:
-            return _read(file, np.ones(file.image.size[::-1], bool), palette)
-        return _with_alpha(_read(file, alpha >= 128, palette), alpha, palette)
+            return _read(file, np.ones(file.image.size[::-1], bool), palette, choices)
+        return _with_alpha(_read(file, alpha >= 128, palette, choices), alpha, palette)
 
 
 def palette_named_in(source: Source) -> str | None:
@@ -101,17 +109,17 @@ def colour_map(labels: LabelMap, palette: Palette) -> Photo:
     return palette.colours[labels]
 
 
-def _read(file: ImageFile, opaque: NDArray[np.bool_], palette: Palette) -> LabelRead:
+def _read(file: ImageFile, opaque: NDArray[np.bool_], palette: Palette, choices: Choices) -> LabelRead:
     """The map where it is `opaque` (H, W), unlabelled elsewhere. What is hidden doesn't count in any decision."""
     if not opaque.any():
         raise UserError(f"{file.name} is transparent everywhere. Paint it in opaque colours.")
     labels = np.full(opaque.shape, palette.unlabelled, np.uint8)
-    read = _read_pixels(file, opaque, palette)
+    read = _read_pixels(file, opaque, palette, choices)
     labels[opaque] = read.labels
     return replace(read, labels=labels)
 
 
-def _read_pixels(file: ImageFile, opaque: NDArray[np.bool_], palette: Palette) -> LabelRead:
+def _read_pixels(file: ImageFile, opaque: NDArray[np.bool_], palette: Palette, choices: Choices) -> LabelRead:
     """As `_read`, but `labels` (n,) holds the opaque pixels alone."""
     lossy = file.image.format in ("JPEG", "MPO")
     values = _values(file)
@@ -123,23 +131,20 @@ def _read_pixels(file: ImageFile, opaque: NDArray[np.bool_], palette: Palette) -
             return _from_grey(values, palette, file.name)
         if _indices_are_values(file.image, values, palette):
             return _from_values(values, palette, file.name)
-    pixels = _colours_of(file.image, opaque)
-    if not lossy and _is_grey_of_values(pixels, palette):
-        return _from_grey(pixels[:, 0], palette, file.name)
-    return _from_colours(pixels, palette)
+    if not lossy and (greys := _greys(file.image, opaque)) is not None and _are_values(greys, palette):
+        return _from_grey(greys, palette, file.name)
+    return _from_colours(read_colours(file.image, opaque, palette, choices, lossy), palette)
 
 
-def _colours_of(image: Image.Image, opaque: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """(n, 3): the colours of the opaque pixels. Row by row, since whole copies of a large image take gigabytes."""
-    pixels = np.empty((np.count_nonzero(opaque), 3), np.uint8)
-    rows = max(1, BLOCK // image.width)
-    done = 0
-    for top in range(0, image.height, rows):
-        bottom = min(top + rows, image.height)
-        band = np.asarray(rgb_of(image.crop((0, top, image.width, bottom))))[opaque[top:bottom]]
-        pixels[done : done + len(band)] = band
-        done += len(band)
-    return pixels
+def _greys(image: Image.Image, opaque: NDArray[np.bool_]) -> NDArray[np.uint8] | None:
+    """(n,): the opaque pixels of a colour image that holds greys alone; None for another."""
+    greys = []
+    for rows, _, band in bands(image):
+        pixels = band[opaque[rows]]
+        if (pixels != pixels[:, :1]).any():
+            return None
+        greys.append(pixels[:, 0])
+    return np.concatenate(greys)
 
 
 def _with_alpha(read: LabelRead, alpha: NDArray[np.uint8], palette: Palette) -> LabelRead:
@@ -297,13 +302,12 @@ def _indices_are_values(image: Image.Image, indices: NDArray[np.uint8], palette:
     if used[-1] >= len(given):
         return True
     colours, counts = given[used], counts[used]
-    different = len(np.unique(_codes(colours)))
-    if different == 1 < len(used):
+    if different(colours) == 1 < len(used):
         return True
     fits = _fits(indices, palette)
     tables = (palette.colours, palette.standard_colours)
-    table = max(tables, key=lambda each: counts[_exact(colours, each) >= 0].sum())
-    known = _exact(colours, table) >= 0
+    table = max(tables, key=lambda each: counts[exact(colours, each) >= 0].sum())
+    known = exact(colours, table) >= 0
     if (colours == used[:, None]).all() or _is_voc(given):
         # COCO-Stuff's standard colours are the VOC table one further, so by colour every class would be the one before.
         # Labelling programs put this table into all they save, so it is no evidence of that: only an index that is no
@@ -311,9 +315,9 @@ def _indices_are_values(image: Image.Image, indices: NDArray[np.uint8], palette:
         return fits or not known.all()
     if not fits:
         return False
-    if different < len(used):
+    if different(colours) < len(used):
         return True
-    if _is_grey_of_values(colours, palette):
+    if (colours == colours[:, :1]).all() and _are_values(colours[:, 0], palette):
         return False
     agrees = (table[palette.indices_by_file_value()[used]] == colours).all(1)
     return counts[known & ~agrees].sum() <= counts[~known].sum()
@@ -335,101 +339,39 @@ def _is_voc(colours: NDArray[np.uint8]) -> bool:
     return filled > FEW and bool((colours[:filled] == sum(bits)).all())
 
 
-def _is_grey_of_values(pixels: NDArray[np.uint8], palette: Palette) -> bool:
-    """Are RGB pixels (n, 3) grey, all of them class values, and not all of them the palette's own greys?"""
-    grey = pixels[:, 0]
-    if not ((pixels[:, 1] == grey).all() and (pixels[:, 2] == grey).all() and _fits(grey, palette)):
+def _are_values(greys: NDArray[np.uint8], palette: Palette) -> bool:
+    """Are grey colours (n,) all class values, and not all of them the palette's own greys?"""
+    if not _fits(greys, palette):
         return False
-    seen = np.flatnonzero(_counts(grey))[:, None].repeat(3, axis=1)
-    return not any((_exact(seen, table) >= 0).all() for table in (palette.colours, palette.standard_colours))
+    seen = np.flatnonzero(_counts(greys)).astype(np.uint8)[:, None].repeat(3, axis=1)
+    return not any((exact(seen, table) >= 0).all() for table in (palette.colours, palette.standard_colours))
 
 
 # --- By colour ---
 
 
-def _from_colours(pixels: NDArray[np.uint8], palette: Palette) -> LabelRead:
-    """pixels (n, 3) -> the nearest classes by display or by standard colour, whichever is nearer in all."""
-    place = np.zeros(2**24, np.int32)  # colour code -> how often it occurs, then its position among those that occur
-    for block in _blocks(len(pixels)):
-        codes, times = np.unique(_codes(pixels[block]), return_counts=True)
-        place[codes] += times.astype(np.int32)
-    seen = np.flatnonzero(place).astype(np.int32)
-    counts = place[seen]
-    place[seen] = np.arange(len(seen), dtype=np.int32)
-    colours = np.stack([seen >> 16, seen >> 8 & 255, seen & 255], 1).astype(np.uint8)
-    tables = {"display colours": palette.colours, "standard colours": palette.standard_colours}
-    nearest = {how: _nearest(colours, table) for how, table in tables.items()}
-    how = min(tables, key=lambda each: (nearest[each][1] * counts).sum())
-    indices, distance = nearest[how]
-    chosen, sharing = _one_of_each(indices, tables[how], counts, palette)
-    snapped = int(counts[distance > 0].sum())
-    labels = np.empty(len(pixels), np.uint8)
-    for block in _blocks(len(pixels)):
-        labels[block] = chosen[place[_codes(pixels[block])]]
+def _from_colours(read: ColourRead, palette: Palette) -> LabelRead:
     return LabelRead(
-        labels=labels,
-        how=how,
-        exact=not snapped and not sharing,
-        snapped=snapped,
-        ambiguous=sharing,
-        message=_colour_message(how, snapped, (distance * counts).sum() / len(pixels), sharing, palette),
+        labels=read.labels,
+        how=read.how,
+        exact=not read.snapped and not read.shared,
+        snapped=read.snapped,
+        ambiguous=read.shared,
+        message=_colour_message(read, palette),
+        strange=read.strange,
     )
 
 
-def _codes(colours: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """(..., 3) -> (...): red, green and blue in one number."""
-    wide = colours.astype(np.int32)
-    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
-
-
-def _exact(colours: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[np.intp]:
-    """(n, 3) colours, (size, 3) table -> (n,): the first index with that very colour, -1 if there is none."""
-    codes, first = np.unique(_codes(table), return_index=True)
-    wanted = _codes(colours)
-    at = np.searchsorted(codes, wanted).clip(max=len(codes) - 1)
-    return np.where(codes[at] == wanted, first[at], -1)
-
-
-def _nearest(colours: NDArray[np.uint8], table: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """(n, 3) colours, (size, 3) table -> (n,) nearest index and (n,) distance in CIE Lab (1976), 0 if exact."""
-    indices = _exact(colours, table)
-    distance = np.zeros(len(colours), np.float32)
-    lab = _lab(table)
-    other = np.flatnonzero(indices < 0)
-    for start in range(0, len(other), CHUNK):
-        part = other[start : start + CHUNK]
-        given = _lab(colours[part])
-        squared = (given**2).sum(1)[:, None] - 2 * given @ lab.T + (lab**2).sum(1)
-        indices[part] = squared.argmin(1)
-        distance[part] = np.sqrt(squared.min(1).clip(min=1e-6))
-    return indices, distance
-
-
-def _lab(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return rgb2lab((colours / 255.0).astype(np.float32))
-
-
-def _one_of_each(
-    indices: NDArray[np.intp], table: NDArray[np.uint8], counts: NDArray[np.intp], palette: Palette
-) -> tuple[LabelMap, tuple[tuple[tuple[str, ...], int], ...]]:
-    """Where classes share a colour: unlabelled if it is one of them, else the first; and who shared how many pixels."""
-    chosen = indices.astype(np.uint8)
-    sharing = []
-    for index in np.unique(indices):
-        same = np.flatnonzero((table == table[index]).all(1))
-        if len(same) > 1:
-            chosen[indices == index] = palette.unlabelled if palette.unlabelled in same else same[0]
-            names = tuple(palette.classes[each].name for each in same)
-            sharing.append((names, int(counts[indices == index].sum())))
-    return chosen, tuple(sharing)
-
-
-def _colour_message(how: str, snapped: int, distance: float, sharing: tuple, palette: Palette) -> str:
-    message = f"Read by the {how} of {palette.title}."
-    if snapped:
-        message += f" {_pixels(snapped)} had other colours and took the nearest."
-    if distance > UNLIKELY:
+def _colour_message(read: ColourRead, palette: Palette) -> str:
+    message = f"Read by the {read.how} of {palette.title}."
+    if read.snapped:
+        message += f" {_pixels(read.snapped)} had other colours and took the nearest."
+    if read.distance > UNLIKELY:
         message += f" They are far from it: check that this is a label map of {palette.title} and not a photo."
-    for names, count in sharing:
-        message += f" {_pixels(count)} could be {', '.join(names[:-1])} or {names[-1]}, which share a colour."
+    for each in read.shared:
+        names = [palette.classes[index].name for index in each.candidates]
+        message += f" {_pixels(each.pixels)} could be {', '.join(names[:-1])} or {names[-1]}, which share a colour."
+    for each in read.strange:
+        colour = "#" + bytes(each.colour).hex()
+        message += f" {_pixels(each.pixels)} in the colour {colour} became {palette.classes[each.taken].name}."
     return message

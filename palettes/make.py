@@ -2,7 +2,7 @@
 
     python palettes/make.py palettes/ade20k.json ...
 
-Rewrites `colour` in each palette's JSON, writes the same swatches as a .gpl file for Krita, GIMP and Inkscape, and
+Rewrites `colour` in each palette's JSON, writes the same as swatches for painting programs (.gpl, .ase, .aco) and
 prints the smallest CIEDE2000 distance between two classes. The same palette always gets the same colours.
 """
 
@@ -18,6 +18,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from engine.palette import Palette, load_palette, palette_to_json
+from engine.swatches import SWATCHES
 
 UNLABELLED = (36, 36, 36)
 ENOUGH = 18.0  # CIEDE2000 between two classes, beyond which nearness to their meaning is worth more
@@ -159,12 +160,6 @@ def smallest_distance(palette: Palette) -> tuple[float, str, str]:
     return float(apart.min()), palette.classes[first].name, palette.classes[second].name
 
 
-def swatches(palette: Palette) -> str:
-    """The palette in GIMP's .gpl format."""
-    rows = [f"{each.colour[0]:3} {each.colour[1]:3} {each.colour[2]:3}\t{each.name}" for each in palette.classes]
-    return "\n".join(["GIMP Palette", f"Name: Spadework {palette.title}", "Columns: 12", "#", *rows, ""])
-
-
 def main(files: list[str]) -> None:
     for file in map(Path, files):
         palette = load_palette(file)
@@ -172,7 +167,8 @@ def main(files: list[str]) -> None:
         classes = tuple(replace(each, colour=colours[each.index]) for each in palette.classes)
         palette = replace(palette, classes=classes)
         file.write_text(palette_to_json(palette), encoding="utf-8")
-        file.with_suffix(".gpl").write_text(swatches(palette), encoding="utf-8")
+        for suffix, make in SWATCHES.items():
+            file.with_suffix(suffix).write_bytes(make(palette))
         print(file.name, "{:.1f} between {} and {}".format(*smallest_distance(palette)))
 
 

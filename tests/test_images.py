@@ -22,9 +22,11 @@ from engine.images import (
     resize_photo,
     save_png,
 )
+from engine.label_colours import Ambiguity
 from engine.label_files import colour_map, palette_named_in, read_instances, read_label_map, save_label_map
 from engine.palette import load_palette, palette_from, palette_names
 from engine.types import UserError
+from tests.paintings import layered, psd
 
 FIXTURES = Path(__file__).parent / "data" / "labels"
 ADE, CITY, COCO, FACADES = (load_palette(name) for name in ("ade20k", "cityscapes", "coco_stuff", "facades"))
@@ -361,7 +363,7 @@ def test_standard_colours_and_who_shares_them():
     read = read_label_map(encoded(ADE.standard_colours[labels]), ADE)
     assert (read.how, read.exact, read.snapped) == ("standard colours", False, 0)
     assert read.labels.tolist() == [[6, 6, 2, 2]]
-    assert read.ambiguous == ((("road", "skyscraper"), 2),)
+    assert read.ambiguous == (Ambiguity((140, 140, 140), (6, 48), 2, 6, shared=True),)
     assert "2 pixels could be road or skyscraper" in read.message
 
 
@@ -369,9 +371,9 @@ def test_black_in_cityscapes_is_unlabelled_and_car_blue_a_car():
     labels = np.array([[3, 26, 34, 23]], np.uint8)
     read = read_label_map(encoded(CITY.standard_colours[labels]), CITY)
     assert read.labels.tolist() == [[0, 26, 26, 23]]
-    names = {frozenset(names): pixels for names, pixels in read.ambiguous}
-    assert names[frozenset({"car", "licence plate"})] == 2
-    assert any("out of roi" in each and pixels == 1 for each, pixels in names.items())
+    guessed = {each.candidates: each.pixels for each in read.ambiguous}
+    assert guessed[26, 34] == 2
+    assert any(CITY.index_of("out of roi") in each and pixels == 1 for each, pixels in guessed.items())
 
 
 def test_a_shared_colour_is_unlabelled_rather_than_the_first():
@@ -380,7 +382,7 @@ def test_a_shared_colour_is_unlabelled_rather_than_the_first():
     palette = palette_from({"name": "plants", "unlabelled": 2, "classes": classes}, "plants")
     read = read_label_map(encoded(palette.colours[[[0, 1, 2]]]), palette)
     assert read.labels.tolist() == [[2, 1, 2]]
-    assert read.ambiguous == ((("leaf", "nothing"), 2),)
+    assert read.ambiguous == (Ambiguity((0, 0, 0), (0, 2), 2, 2, shared=True),)
 
 
 def test_other_colours_take_the_nearest_and_are_counted():
@@ -596,7 +598,8 @@ def test_every_way_to_damage_a_file_is_a_user_error():
     """Bytes changed and cut at random: an image or a UserError, nothing else."""
     rng = np.random.default_rng(7)
     small = NOISE[:12, :12]
-    files = [encoded(small, kind) for kind in images.FORMATS] + [encoded(indexed(small[..., 0] % 9, NOISE[0, :9]))]
+    files = [encoded(small, kind) for kind in images.FORMATS if kind != "PSD"]
+    files += [psd(small), layered(small), encoded(indexed(small[..., 0] % 9, NOISE[0, :9]))]
     errors = 0
     for _ in range(15):
         for data in files:
