@@ -13,6 +13,8 @@ PASSWORD_VARIABLE = "SPADEWORK_PASSWORD"
 PRESETS = ("exact", "fast", "draft")
 SAMPLERS = ("ddim", "ddpm", "dpmpp_2m", "dpmpp_2m_sde")
 SPACINGS = ("lambda", "trailing", "even", "stride")
+NOISES = ("path", "steps")
+EXPORTS = ("index", "colour", "standard", "shapes", "objects")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 MAX_VARIATIONS = 10_000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -40,6 +42,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         check_address(args, parser)
     if args.command == "render":
         check_render(args, parser)
+    if args.command == "watch" and args.map.is_dir():
+        parser.error(f"argument --map: {args.map} is a folder: name the file that is saved anew")
     return args
 
 
@@ -91,6 +95,7 @@ def add_app(parser: Parser) -> None:
 
 def add_render(parser: Parser) -> None:
     add_map(parser, "FILE|FOLDER", "the label map, or a folder with maps (and folders) in it")
+    add_instances(parser)
     parser.add_argument("--native", action="store_true", help="keep the model's own resolution instead of the map's")
     add_sampling(parser)
     add_device(parser)
@@ -114,9 +119,40 @@ def add_render(parser: Parser) -> None:
     )
 
 
+def add_watch(parser: Parser) -> None:
+    add_map(parser, "FILE", "the label map that another program saves")
+    parser.add_argument("--native", action="store_true", help="keep the model's own resolution instead of the map's")
+    add_sampling(parser)
+    add_device(parser)
+    parser.add_argument("--out", type=png, required=True, metavar="FILE.png", help="where to save the newest picture")
+
+
+def add_export(parser: Parser) -> None:
+    parser.add_argument("--map", type=file, required=True, metavar="FILE", help="a label map, a result or a project")
+    parser.add_argument(
+        "--palette", type=name, metavar="NAME|FILE", help="the classes of the map, where the file itself names none"
+    )
+    parser.add_argument(
+        "--as",
+        dest="kind",
+        choices=EXPORTS,
+        required=True,
+        help="the dataset's class values, display colours, the dataset's own colours, shapes (SVG), object numbers",
+    )
+    parser.add_argument("--out", type=file, required=True, metavar="FILE", help="a .png, for shapes an .svg")
+
+
+def add_swatches(parser: Parser) -> None:
+    parser.add_argument(
+        "--palette", type=name, metavar="NAME|FILE", help="of these classes alone (default: every palette)"
+    )
+    parser.add_argument("--out", type=file, required=True, metavar="FOLDER", help="where to save the swatch files")
+
+
 def add_edit(parser: Parser) -> None:
     parser.add_argument("--photo", type=file, required=True, metavar="FILE", help="the photo to change a part of")
     add_map(parser, "FILE", "the label map")
+    add_instances(parser)
     parser.add_argument(
         "--region", type=file, required=True, metavar="FILE", help="picture that is white where the photo may change"
     )
@@ -206,7 +242,10 @@ def add_test(parser: Parser) -> None:
 COMMANDS = (
     ("app", "open the app in the browser (the default)", add_app),
     ("render", "turn a label map into a photograph", add_render),
+    ("watch", "render a label map anew whenever another program saves it", add_watch),
     ("edit", "regenerate a region of a photo", add_edit),
+    ("export", "write a label map for other programs", add_export),
+    ("swatches", "write the palettes' colours for painting programs", add_swatches),
     ("train", "train a model on your own images and label maps", add_train),
     ("convert", "turn a checkpoint of the research code into a model", add_convert),
     ("bench", "measure speed on this machine, beside the plain way", add_bench),
@@ -233,6 +272,15 @@ def add_map(parser: Parser, metavar: str, text: str) -> None:
     )
 
 
+def add_instances(parser: Parser) -> None:
+    parser.add_argument(
+        "--instances",
+        type=file,
+        metavar="FILE",
+        help="grey picture of the map's size with a number for each object, for models that see edges between objects",
+    )
+
+
 def add_sampling(parser: Parser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="same seed, same picture (default %(default)s)"
@@ -250,6 +298,11 @@ def add_sampling(parser: Parser) -> None:
     parser.add_argument("--steps", type=int, metavar="N", help="more is finer and slower")
     parser.add_argument("--guidance", type=float, metavar="X", help="how strictly to follow the map; 1 is none")
     parser.add_argument(
+        "--class-guidance",
+        metavar="CLASS=X,...",
+        help="guidance of single classes, as in sky=4,tree=1.5; the others have --guidance",
+    )
+    parser.add_argument(
         "--guidance-interval",
         type=interval,
         metavar="LOW,HIGH",
@@ -257,6 +310,11 @@ def add_sampling(parser: Parser) -> None:
     )
     parser.add_argument("--sampler", choices=SAMPLERS)
     parser.add_argument("--spacing", choices=SPACINGS, help="how the steps divide the way from noise to picture")
+    parser.add_argument(
+        "--noise",
+        choices=NOISES,
+        help="path: a seed gives much the same picture in any number of steps; steps: as in older pictures",
+    )
 
 
 def add_device(parser: Parser) -> None:
@@ -390,6 +448,8 @@ def check_render(args: argparse.Namespace, parser: Parser) -> None:
         parser.error(f"argument --out: {error}")
     if not folder and (args.workers or args.again):
         parser.error(f"--workers and --again are for folders of maps, and {args.map} is none")
+    if folder and args.instances:
+        parser.error(f"--instances belongs to one map, and {args.map} is a folder")
     args.workers = args.workers or 1
 
 

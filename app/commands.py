@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.palette import Palette
     from engine.pipeline import Frame, Model
     from engine.training.recipe import Recipe
-    from engine.types import EditRequest, LabelMap, RenderRequest, Sampling
+    from engine.types import EditRequest, Instances, LabelMap, RenderRequest, Sampling
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,23 +43,25 @@ def run(args: argparse.Namespace) -> int:
 
 
 def app(args: argparse.Namespace) -> None:
-    from app import ui
+    from app import serving
 
     port = open_port(args.host, [args.port] if args.port else range(DEFAULT_PORT, DEFAULT_PORT + 100))
-    ui.serve(args.host, port, args.password, not args.no_browser, args.device, args.precision)
+    serving.serve(args.host, port, args.password, not args.no_browser, args.device, args.precision)
 
 
 def render(args: argparse.Namespace) -> int:
     from app.batch.job import Settings
+    from app.settings import class_scales
     from engine import pipeline
 
     sampling = sampling_of(args)
-    settings = Settings(args.model or first_model(), args.palette, args.size, args.native, sampling)
+    scales = class_scales(args.class_guidance)
+    settings = Settings(args.model or first_model(), args.palette, args.size, args.native, sampling, scales)
     args.precision = precision_for(args, sampling)
     if args.map.is_dir():
         return render_folder(args, settings)
     model = pipeline.load_model(settings.model, args.device, args.precision)
-    request = settings.request(model, read_map(args, model.palette))
+    request = settings.request(model, read_map(args, model.palette), instances=read_objects(args))
     save(args.out, pipeline.generate(model, request), request, model)
     return 0
 
@@ -87,8 +89,58 @@ def render_folder(args: argparse.Namespace, settings: Settings) -> int:
     return status if job is given else 0
 
 
+def watch(args: argparse.Namespace) -> None:
+    """Until Ctrl+C. What goes wrong with one state of the file is told, and the next is awaited."""
+    from app import watching
+    from app.batch.job import Settings
+    from app.settings import class_scales
+    from engine import pipeline
+    from engine.types import UserError
+
+    sampling = sampling_of(args)
+    scales = class_scales(args.class_guidance)
+    settings = Settings(args.model or first_model(), args.palette, args.size, args.native, sampling, scales)
+    model = pipeline.load_model(settings.model, args.device, precision_for(args, sampling))
+    print(f"Watching {args.map}. Ctrl+C ends it.", file=sys.stderr, flush=True)
+    with contextlib.closing(watching.watch(args.map, model.palette, args.palette)) as changes:
+        for change in changes:
+            remarks = (change.problem,) if change.read is None else change.read.remarks
+            for remark in remarks:
+                print(f"{args.map.name}: {remark}", file=sys.stderr, flush=True)
+            if change.read is None:
+                continue
+            try:
+                request = settings.request(model, change.read.labels)
+                frames = watching.while_same(args.map, change.mark, pipeline.generate(model, request))
+                save(args.out, frames, request, model)
+            except UserError as error:
+                print(error, file=sys.stderr, flush=True)
+
+
+def export(args: argparse.Namespace) -> None:
+    from app.exports import export_map, read_exportable
+
+    source = read_exportable(args.map, args.palette)
+    if source.remark:
+        print(f"{args.map.name}: {source.remark}", file=sys.stderr)
+    export_map(args.kind, args.out, source.labels, source.palette, source.instances)
+    print(f"Saved {args.out}")
+
+
+def swatches(args: argparse.Namespace) -> None:
+    from app.exports import export_swatches
+    from app.project import make_folder
+    from engine.palette import load_palette, palette_names
+
+    make_folder(args.out)
+    for name in [args.palette] if args.palette else palette_names():
+        for path in export_swatches(args.out, load_palette(name)):
+            print(f"Saved {path}")
+
+
 def edit(args: argparse.Namespace) -> None:
     from app.batch.job import side_of
+    from app.settings import class_scales, scales_in
     from engine import pipeline
     from engine.images import read_photo_file, read_region
     from engine.types import EditRequest
@@ -98,7 +150,10 @@ def edit(args: argparse.Namespace) -> None:
     model = pipeline.load_model(args.model or first_model(), args.device, precision_for(args, sampling))
     labels = read_map(args, model.palette)
     side = side_of(labels, args.size)
-    request = EditRequest(model.name, labels, photo.pixels, region, args.strength, sampling, side)
+    scales = scales_in(model.palette, class_scales(args.class_guidance))
+    request = EditRequest(
+        model.name, labels, photo.pixels, region, args.strength, sampling, side, read_objects(args), scales
+    )
     save(args.out, pipeline.edit(model, request), request, model, like=photo)
 
 
@@ -174,7 +229,17 @@ def bench(args: argparse.Namespace) -> None:
             raise UserError(f"{args.json} can't be written ({error.strerror}). Choose another place.") from error
 
 
-HANDLERS = {"app": app, "render": render, "edit": edit, "train": train, "convert": convert, "bench": bench}
+HANDLERS = {
+    "app": app,
+    "render": render,
+    "watch": watch,
+    "edit": edit,
+    "export": export,
+    "swatches": swatches,
+    "train": train,
+    "convert": convert,
+    "bench": bench,
+}
 
 
 # --- What goes in ---
@@ -191,7 +256,7 @@ def sampling_of(args: argparse.Namespace) -> Sampling:
     """The settings of --preset, changed by the single options. Raises UserError."""
     from engine.presets import preset
 
-    names = ("sampler", "steps", "guidance", "spacing", "guidance_interval")
+    names = ("sampler", "steps", "guidance", "spacing", "guidance_interval", "noise")
     told = given({name: getattr(args, name) for name in names})
     return replace(preset(args.preset), seeds=tuple(range(args.seed, args.seed + args.variations)), **told)
 
@@ -257,6 +322,22 @@ def read_map(args: argparse.Namespace, wanted: Palette) -> LabelMap:
     for remark in read.remarks:
         print(f"{args.map.name}: {remark}", file=sys.stderr)
     return read.labels
+
+
+def read_objects(args: argparse.Namespace) -> Instances | None:
+    """The numbers of objects of --instances, if it is given. Raises UserError."""
+    from engine.label_files import read_instances
+    from engine.types import MAX_INSTANCE, UserError
+
+    if args.instances is None:
+        return None
+    numbers = read_instances(args.instances)
+    if not 0 <= numbers.min() <= numbers.max() <= MAX_INSTANCE:
+        raise UserError(
+            f"{args.instances.name} holds {numbers.min()} to {numbers.max()}, outside 0 to {MAX_INSTANCE}. "
+            "Number the objects within that."
+        )
+    return numbers.astype("uint16")
 
 
 def open_port(host: str, ports: range | list[int]) -> int:

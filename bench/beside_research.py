@@ -38,8 +38,10 @@ from engine.convert.conversion import convert, examine
 from engine.convert.shape import Unstated
 from engine.denoiser import Denoiser, clipped
 from engine.library import Model, load_model
+from engine.mapped import GridMap, map_denoiser
+from engine.noise import SeededNoise
 from engine.palette import Palette, load_palette
-from engine.pipeline import SeededNoise, generate, map_denoiser, pictures_of, walk_of
+from engine.pipeline import generate, pictures_of, walk_of
 from engine.plan import first_plan
 from engine.samplers import steps
 from engine.schedule import alpha_bars
@@ -184,7 +186,7 @@ def converted(published: Published, folder: Path) -> Path:
 def denoiser(model: Model, labels: LabelMap, sampling: Sampling) -> Denoiser:
     """As generate() makes it."""
     plan = first_plan(model, Grid(*labels.shape, model.network.config.stride), 1)
-    return clipped(map_denoiser(model, labels, sampling, plan))
+    return clipped(map_denoiser(model, GridMap(labels), sampling, plan))
 
 
 def our_picture(model: Model, labels: LabelMap, sampling: Sampling) -> Tensor:
@@ -223,7 +225,7 @@ def in_bytes(x: Tensor) -> np.ndarray:
 
 
 def sampling_of(sampler: str, shape: Shape) -> Sampling:
-    return Sampling(sampler, shape.steps, GUIDANCE, (SEED,), SAMPLERS[sampler][0])
+    return Sampling(sampler, shape.steps, GUIDANCE, (SEED,), SAMPLERS[sampler][0], noise="steps")
 
 
 def compared(name: str, published: Published, path: Path, rounds: int) -> Iterator[str]:

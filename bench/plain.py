@@ -16,7 +16,8 @@ from engine.guidance import Guidance, guided
 from engine.library import Model
 from engine.model.spade import Condition
 from engine.model.unet import UNet
-from engine.pipeline import SeededNoise, walk_of
+from engine.noise import SeededNoise
+from engine.pipeline import draw_of, walk_of
 from engine.samplers import steps
 from engine.types import LabelMap, Level, Prediction, Sampling
 
@@ -49,8 +50,9 @@ class PlainBranches:
 
 def plain_picture(model: Model, labels: LabelMap, sampling: Sampling, seed: int) -> Tensor:
     """(1, 3, H, W): one picture of a map of the size that is computed. model: not prepared for speed."""
-    noise = SeededNoise((seed,), *labels.shape, model.device)
+    way = walk_of(model, sampling)
+    noise = SeededNoise((seed,), *labels.shape, model.device, draw_of(model, sampling, way))
     branches = PlainBranches(model.network, one_hot(labels, model.network))
     denoise = clipped(guided(branches, Guidance(sampling.guidance)))
-    *_, last = steps(sampling.sampler, denoise, noise(), walk_of(model, sampling), noise)
+    *_, last = steps(sampling.sampler, denoise, noise(), way, noise)
     return last.x

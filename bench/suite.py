@@ -30,13 +30,14 @@ from engine.denoiser import Denoiser
 from engine.device import best_device, choose_precision
 from engine.guidance import Guidance, guided
 from engine.library import FIRST, Model, load_model, ready
+from engine.mapped import GridMap, map_denoiser
 from engine.memory import free_memory, readable
 from engine.model.config import NetworkConfig
 from engine.model.inference import prepare
 from engine.model.spade import Condition
 from engine.model.unet import UNet
 from engine.palette import load_palette
-from engine.pipeline import generate, map_denoiser, pictures_of
+from engine.pipeline import generate, pictures_of
 from engine.plan import first_plan
 from engine.presets import DEFAULT, preset
 from engine.sizes import Grid
@@ -183,7 +184,7 @@ def our_step(network: UNet, labels: LabelMap) -> Denoiser:
     """A guided step as generate() makes it, modulations computed."""
     model = as_model(network)
     plan = first_plan(model, Grid(*labels.shape, network.config.stride), 1)
-    return map_denoiser(model, labels, Sampling(guidance=2.0), plan)
+    return map_denoiser(model, GridMap(labels), Sampling(guidance=2.0), plan)
 
 
 def published(rounds: int) -> Iterator[Row]:
@@ -197,7 +198,7 @@ def picture(rounds: int) -> Iterator[Row]:
     """A whole picture: 250 ancestral steps the plain way, and the default, which can't be told from them
     (docs/performance.md)."""
     model, network = load_model(FIRST), shipped_network()
-    reference = Sampling("ddpm", 250, preset(DEFAULT).guidance, spacing="even")
+    reference = Sampling("ddpm", 250, preset(DEFAULT).guidance, spacing="even", noise="steps")
     labels = bands(network.config.image_size, network.config.image_size)
     plain = as_model(network)
     plain_s = [timed(lambda: plain_picture(plain, labels, reference, 0))]

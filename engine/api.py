@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,18 +15,30 @@ from numpy.typing import ArrayLike, NDArray
 from engine import pipeline, presets
 from engine.device import PrecisionName
 from engine.images import read_photo, read_region, save_png
+from engine.label_files import read_instances
 from engine.maps import MapRead, read_map
 from engine.palette import Palette, load_palette
 from engine.pipeline import FIRST, Frame, Model, ModelInfo, available_models, generate
-from engine.types import EditRequest, LabelMap, RenderRequest, Sampling, UserError
+from engine.types import (
+    MAX_INSTANCE,
+    ClassGuidance,
+    EditRequest,
+    Instances,
+    LabelMap,
+    RenderRequest,
+    Reroll,
+    Sampling,
+    UserError,
+)
 
 __all__ = [
-    "EditRequest", "Frame", "MapRead", "Model", "ModelInfo", "Palette", "RenderRequest", "Sampling", "UserError",
-    "available_models", "edit", "edit_steps", "generate", "load", "load_palette", "read_map", "read_photo",
-    "read_region", "render", "save_png", "steps",
+    "EditRequest", "Frame", "MapRead", "Model", "ModelInfo", "Palette", "RenderRequest", "Reroll", "Sampling",
+    "UserError", "available_models", "edit", "edit_steps", "generate", "load", "load_palette", "read_instances",
+    "read_map", "read_photo", "read_region", "render", "save_png", "steps",
 ]  # fmt: skip
 
 Seeds: TypeAlias = int | Sequence[int]
+Scales: TypeAlias = Mapping[str | int, float]  # a class's name or index -> its own guidance
 
 
 def load(name_or_path: str | Path = FIRST, device: str = "auto", precision: PrecisionName = "auto") -> Model:
@@ -60,15 +72,27 @@ def steps(
     seed: Seeds = 0,
     preset: str = presets.DEFAULT,
     side: int | None = None,
+    instances: ArrayLike | None = None,
+    class_guidance: Scales | None = None,
+    rerolls: Sequence[Reroll] = (),
     **sampling: object,
 ) -> Generator[Frame]:
     """What `render` does, a `Frame` after each step. Closing the generator, or leaving it, cancels the rest.
 
     preset: exact, fast or draft. sampling: fields of `Sampling` that differ from it (steps=, guidance=, sampler=, ...).
-    side: the short side in pixels at which it is computed, by default the size the model was trained at. Raises
-    UserError.
+    side: the short side in pixels at which it is computed, by default the size the model was trained at.
+    instances: (H, W), numbers of objects for a model with an edge channel; 0: the connected areas are the objects.
+    class_guidance: guidance of single classes. rerolls: areas with noise of their own. Raises UserError.
     """
-    request = RenderRequest(model.name, _labels(labels), _sampling(seed, preset, sampling), side)
+    request = RenderRequest(
+        model.name,
+        _labels(labels),
+        _sampling(seed, preset, sampling),
+        side,
+        _instances(instances),
+        _by_index(model, class_guidance),
+        tuple(rerolls),
+    )
     return generate(model, request)
 
 
@@ -82,6 +106,8 @@ def edit_steps(
     seed: Seeds = 0,
     preset: str = presets.DEFAULT,
     side: int | None = None,
+    instances: ArrayLike | None = None,
+    class_guidance: Scales | None = None,
     **sampling: object,
 ) -> Generator[Frame]:
     """What `edit` does, a `Frame` after each step; the rest as in `steps`.
@@ -92,19 +118,45 @@ def edit_steps(
     photo, region = np.asarray(photo), np.asarray(region)
     if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
         raise UserError(f"The photo is {photo.dtype} {photo.shape}. Give 8-bit RGB: uint8 (height, width, 3).")
-    settings = _sampling(seed, preset, sampling)
-    request = EditRequest(model.name, _labels(labels), photo, region.astype(bool), strength, settings, side)
+    request = EditRequest(
+        model.name,
+        _labels(labels),
+        photo,
+        region.astype(bool),
+        strength,
+        _sampling(seed, preset, sampling),
+        side,
+        _instances(instances),
+        _by_index(model, class_guidance),
+    )
     return pipeline.edit(model, request)
 
 
 def _labels(labels: ArrayLike) -> LabelMap:
     """Whole numbers of any type as uint8. Raises UserError; what a palette allows is the pipeline's to say."""
-    array = np.asarray(labels)
+    return _whole_numbers("The label map", "class indices", labels, 255).astype(np.uint8)
+
+
+def _instances(instances: ArrayLike | None) -> Instances | None:
+    """The same as uint16."""
+    if instances is None:
+        return None
+    return _whole_numbers("The instance map", "numbers of objects", instances, MAX_INSTANCE).astype(np.uint16)
+
+
+def _whole_numbers(what: str, kind: str, given: ArrayLike, most: int) -> NDArray[np.integer]:
+    array = np.asarray(given)
     if not np.issubdtype(array.dtype, np.integer):
-        raise UserError(f"The label map holds {array.dtype}. Give class indices: whole numbers, (height, width).")
-    if array.size and not 0 <= array.min() <= array.max() <= 255:
-        raise UserError(f"The label map holds {array.min()} to {array.max()}, outside 0 to 255. Give class indices.")
-    return np.ascontiguousarray(array, np.uint8)
+        raise UserError(f"{what} holds {array.dtype}. Give {kind}: whole numbers, (height, width).")
+    if array.size and not 0 <= array.min() <= array.max() <= most:
+        raise UserError(f"{what} holds {array.min()} to {array.max()}, outside 0 to {most}. Give {kind}.")
+    return np.ascontiguousarray(array)
+
+
+def _by_index(model: Model, scales: Scales | None) -> ClassGuidance:
+    """Raises UserError where the model's palette has no class of a name."""
+    index_of = model.palette.index_of
+    return tuple((index_of(each) if isinstance(each, str) else each, scale) for each, scale in (scales or {}).items())
 
 
 def _sampling(seed: Seeds, preset: str, changes: dict[str, object]) -> Sampling:

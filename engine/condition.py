@@ -39,9 +39,14 @@ def condition_from(
     return Condition(maps, channels)
 
 
-def map_edges(labels: Tensor, config: NetworkConfig) -> Tensor | None:
-    """(N, H, W) -> the map's own edges (N, H, W) bool, for a network that wants edges."""
-    return instance_edges(labels) if config.instance_edges else None
+def map_edges(labels: Tensor, config: NetworkConfig, instances: Tensor | None = None) -> Tensor | None:
+    """(N, H, W) -> the map's own edges (N, H, W) bool, for a network that wants edges.
+
+    instances: the same shape, numbers of objects below 2**16: an edge is where the class or the object changes.
+    """
+    if not config.instance_edges:
+        return None
+    return instance_edges(labels if instances is None else labels.long() * 2**16 + instances.long())
 
 
 def map_condition(labels: Tensor, config: NetworkConfig, channels: Tensor | None = None) -> Condition:

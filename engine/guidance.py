@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from engine.denoiser import Branches, Denoiser
-from engine.types import Interval, Level, Prediction
+from engine.types import ClassGuidance, Interval, LabelMap, Level, Prediction
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,25 @@ class Guidance:
     interval: Interval = (0.0, 1.0)
     stop: float = 0.0
 
+    @property
+    def acts(self) -> bool:
+        """Whether it does anything anywhere: else the conditional branch is all that runs."""
+        return not bool(torch.as_tensor(self.scale == 1).all())
+
+
+def scale_over(labels: LabelMap, scale: float, of_classes: ClassGuidance, device: torch.device) -> float | Tensor:
+    """The guidance scale over a map (H, W): `scale` but for the classes with one of their own.
+
+    As a number where all classes in the map have the same one, else (1, 1, H, W) float32.
+    """
+    own = dict.fromkeys(np.unique(labels).tolist(), scale)
+    own |= {index: value for index, value in of_classes if index in own}
+    if len(set(own.values())) == 1:
+        return next(iter(own.values()))
+    table = np.full(256, scale, np.float32)
+    table[list(own)] = list(own.values())
+    return torch.from_numpy(table[labels])[None, None].to(device)
+
 
 def guided(branches: Branches, guidance: Guidance) -> Denoiser:
     """eps = eps_null + scale * (eps_cond - eps_null) where guidance acts, else the conditional branch, run alone.
@@ -34,7 +54,7 @@ def guided(branches: Branches, guidance: Guidance) -> Denoiser:
     For one run: it remembers which pictures guidance has ended for. The variance stays the conditional branch's. Works
     on predictions before clipping, in which x0 is linear in eps.
     """
-    if bool(torch.as_tensor(guidance.scale == 1).all()):
+    if not guidance.acts:
         return branches
     low, high = guidance.interval
     acts: Tensor | None = None  # (N, 1, 1, 1) bool, from the first guided step on; stays None where nothing ends it

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from engine.condition import condition_from, map_edges
 from engine.memory import modulation_bytes
 from engine.model.spade import MapModulation, Modulation, Spade, Time
 from engine.model.unet import UNet
-from engine.types import LabelMap
+from engine.types import Instances, LabelMap
 
 Modulations = Sequence[Modulation]
 
@@ -75,15 +76,18 @@ class ModulationCache:
         """What the cache holds of label maps now. Empty ones take little, and only a few sizes are kept."""
         return sum(each.bytes for modulations in self._maps.values() for each in modulations)
 
-    def of_map(self, labels: LabelMap, keep: bool = True) -> Modulations:
+    def of_map(self, labels: LabelMap, keep: bool = True, instances: Instances | None = None) -> Modulations:
         """labels: (H, W) at the size that is computed -> one modulation a SPADE norm, in the order of `decode`.
 
-        Without `keep` every norm's is computed anew at every step: the least memory.
+        Without `keep` every norm's is computed anew at every step: the least memory. instances: of the same size; a
+        network without an edge channel does not see them.
         """
+        if not self.network.config.instance_edges or (instances is not None and not instances.any()):
+            instances = None
         if not keep:
-            return self._computed(labels, 0)
-        key = hashlib.blake2b(repr(labels.shape).encode() + labels.tobytes(), digest_size=16).digest()
-        found = self._maps.pop(key, None) or self._computed(labels, self.limit)
+            return self._computed(labels, instances, 0)
+        key = content_key(labels, instances)
+        found = self._maps.pop(key, None) or self._computed(labels, instances, self.limit)
         if any(each.bytes for each in found):
             self._maps[key] = found  # as the one used last
         return found
@@ -101,12 +105,12 @@ class ModulationCache:
                 self._nulls.popitem(last=False)
         return self._nulls[height, width]
 
-    def of_pair(self, labels: LabelMap) -> Modulations | None:
+    def of_pair(self, labels: LabelMap, instances: Instances | None = None) -> Modulations | None:
         """A small map's and the empty one's as one batch of two, (2, c, h, w) each; None where they are not small.
 
         Made anew for every run, for less than a step costs; the map's own half comes from the cache.
         """
-        with_map = self.of_map(labels)
+        with_map = self.of_map(labels, instances=instances)
         if not all(isinstance(each, MapModulation) and each.scale[0].numel() <= PAIRED for each in with_map):
             return None
         return [
@@ -118,10 +122,11 @@ class ModulationCache:
         self._maps.clear()
         self._nulls.clear()
 
-    def _computed(self, labels: LabelMap, limit: int) -> list[Modulation]:
+    def _computed(self, labels: LabelMap, instances: Instances | None, limit: int) -> list[Modulation]:
         network, config = self.network, self.network.config
         whole = torch.from_numpy(labels).to(network.device)[None]
-        edges = map_edges(whole, config)
+        numbers = None if instances is None else torch.from_numpy(instances.astype(np.int32)).to(network.device)[None]
+        edges = map_edges(whole, config, numbers)
         maps = {stride: ShrunkMap.at(whole, edges, stride) for stride in {spade.stride for spade in network.spades}}
         found: list[Modulation] = []
         for spade in network.spades:
@@ -139,3 +144,11 @@ class ModulationCache:
         while self._maps and self.bytes + size > limit:
             self._maps.popitem(last=False)
         return True
+
+
+def content_key(labels: LabelMap, instances: Instances | None) -> bytes:
+    """Equal for equal maps with equal objects."""
+    digest = hashlib.blake2b(repr(labels.shape).encode() + labels.tobytes(), digest_size=16)
+    if instances is not None:
+        digest.update(instances.tobytes())
+    return digest.digest()

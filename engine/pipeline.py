@@ -4,34 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.denoiser import Branches, Denoiser, NetworkDenoiser, PairedBranches, SharedEncoder, TwoBranches, clipped
+from engine.denoiser import clipped
 from engine.editing import check_region, keep_known, lay_over, shrink_region
-from engine.graphs import CapturedNetwork
-from engine.guidance import Guidance, guided
 from engine.images import resize_photo
 from engine.library import FIRST, Model, ModelInfo, available_models, load_model
+from engine.mapped import map_denoiser, map_on
 from engine.memory import is_out_of_memory, release
+from engine.noise import Draw, SeededNoise, along_path, anew
 from engine.palette import Palette
 from engine.plan import Plan, first_plan, next_plan
 from engine.samplers import steps
 from engine.schedule import alpha_bars
 from engine.sizes import Grid, grid_for, preview_size
-from engine.trajectory import walk
-from engine.types import EditRequest, LabelMap, Level, RenderRequest, Sampling, Step, UserError
-from engine.windows import Window, Windowed, layout
+from engine.trajectory import log_snr, walk
+from engine.types import EditRequest, Level, RenderRequest, Reroll, Sampling, Step, UserError
 
 __all__ = [
-    "FIRST", "Frame", "Model", "ModelInfo", "SeededNoise", "available_models", "computed_grid", "edit", "generate",
-    "load_model", "pictures_of", "plan_of",
+    "FIRST", "Frame", "Model", "ModelInfo", "available_models", "computed_grid", "edit", "generate", "load_model",
+    "pictures_of", "plan_of",
 ]  # fmt: skip
-
-WORTH_CAPTURING = 6  # steps, from which on recording CUDA graphs pays
 
 
 @dataclass(frozen=True)
@@ -52,29 +50,18 @@ class Frame:
     note: str = ""
 
 
-class SeededNoise:
-    """One generator a picture, on the CPU: a seed gives the same noise alone, in a batch, and on every device."""
-
-    def __init__(self, seeds: tuple[int, ...], height: int, width: int, device: torch.device) -> None:
-        self.shape, self.device = (3, height, width), device
-        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-
-    def __call__(self) -> Tensor:
-        """(N, 3, H, W) standard normal."""
-        drawn = [torch.randn(self.shape, generator=generator) for generator in self.generators]
-        return torch.stack(drawn).to(self.device)
-
-
 def generate(model: Model, request: RenderRequest) -> Generator[Frame]:
     """Renders a label map, one picture a seed, at the map's own size. Raises UserError before the first step."""
-    check_labels(request.labels, model.palette)
+    check_map(request, model.palette)
     grid = computed_grid(model, request)
     way = walk_of(model, request.sampling)
-    labels = grid.labels(request.labels)
+    given = map_on(grid, request)
+    rerolls = [Reroll(grid.labels(each.region.astype(np.uint8)) > 0, each.seed) for each in request.rerolls]
+    draw = draw_of(model, request.sampling, way)
 
-    def batch(seeds: tuple[int, ...], plan: Plan) -> Iterator[Step]:
-        noise = SeededNoise(seeds, *grid.padded, model.device)
-        denoise = clipped(map_denoiser(model, labels, request.sampling, plan, len(seeds)))
+    def batch(seeds: tuple[int, ...], first: int, plan: Plan) -> Iterator[Step]:
+        noise = SeededNoise(seeds, *grid.padded, model.device, draw, rerolls, first)
+        denoise = clipped(map_denoiser(model, given, request.sampling, plan, len(seeds)))
         return steps(request.sampling.sampler, denoise, noise(), way, noise)
 
     def shown(x: Tensor, finished: bool) -> NDArray[np.uint8]:
@@ -85,7 +72,7 @@ def generate(model: Model, request: RenderRequest) -> Generator[Frame]:
 
 def edit(model: Model, request: EditRequest) -> Generator[Frame]:
     """Regenerates the region of a photo under its label map; pixels outside come back as they were, bit for bit."""
-    check_labels(request.labels, model.palette)
+    check_map(request, model.palette)
     check_region(request.region, request.photo)
     if request.labels.shape != request.region.shape:
         raise UserError(
@@ -94,19 +81,20 @@ def edit(model: Model, request: EditRequest) -> Generator[Frame]:
         )
     grid = computed_grid(model, request)
     way = walk_of(model, request.sampling, request.strength)
-    labels = grid.labels(request.labels)
+    given = map_on(grid, request)
     photo = from_picture(grid.photo(request.photo)).to(model.device)
     region = torch.zeros(1, 1, *grid.padded, dtype=torch.bool)
     region[(..., *grid.kept)] = torch.from_numpy(shrink_region(request.region, grid.height, grid.width))
     region = region.to(model.device)
     small = preview_of(request)
+    draw = draw_of(model, request.sampling, way)
 
-    def batch(seeds: tuple[int, ...], plan: Plan) -> Iterator[Step]:
-        draw = SeededNoise(seeds, *grid.padded, model.device)
-        noise = draw()
-        denoise = clipped(map_denoiser(model, labels, request.sampling, plan, len(seeds)))
+    def batch(seeds: tuple[int, ...], first: int, plan: Plan) -> Iterator[Step]:
+        drawn = SeededNoise(seeds, *grid.padded, model.device, draw, first=first)
+        noise = drawn()
+        denoise = clipped(map_denoiser(model, given, request.sampling, plan, len(seeds)))
         x = way[0].alpha * photo + way[0].sigma * noise
-        return steps(request.sampling.sampler, keep_known(denoise, region, photo, noise), x, way, draw)
+        return steps(request.sampling.sampler, keep_known(denoise, region, photo, noise), x, way, drawn)
 
     def shown(x: Tensor, finished: bool) -> NDArray[np.uint8]:
         target = request if finished else small
@@ -122,17 +110,20 @@ def _frames(
     sampling: Sampling,
     grid: Grid,
     length: int,
-    batch: Callable[[tuple[int, ...], Plan], Iterator[Step]],
+    batch: Callable[[tuple[int, ...], int, Plan], Iterator[Step]],
     shown: Callable[[Tensor, bool], NDArray[np.uint8]],
 ) -> Generator[Frame]:
-    """Runs the seeds batch by batch, `length` steps each; where memory runs out, that batch again by a smaller plan."""
+    """Runs the seeds batch by batch, `length` steps each; where memory runs out, that batch again by a smaller plan.
+
+    batch: of some seeds, the place of the first of them in the run, and a plan.
+    """
     seeds, note = sampling.seeds, ""
     plan = first_plan(model, grid, len(seeds))
     done = 0
     while done < len(seeds):
         now = seeds[done : done + plan.batch]
         try:
-            for step in batch(now, plan):
+            for step in batch(now, done, plan):
                 finished = step.index == length - 1
                 pictures = shown((step.x if finished else step.x0)[(..., *grid.kept)], finished)
                 count = done * length + (step.index + 1) * len(now)
@@ -168,38 +159,19 @@ def computed_grid(model: Model, request: RenderRequest | EditRequest) -> Grid:
 
 def walk_of(model: Model, sampling: Sampling, strength: float = 1.0) -> list[Level]:
     """The noise levels of a run. Raises UserError."""
-    alpha_bar = alpha_bars(model.description.schedule, model.description.diffusion_steps)
-    return walk(alpha_bar, sampling.spacing, sampling.steps, strength)
+    return walk(alpha_bars_of(model), sampling.spacing, sampling.steps, strength)
 
 
-def map_denoiser(model: Model, labels: LabelMap, sampling: Sampling, plan: Plan, pictures: int = 1) -> Denoiser:
-    """The network under a label map (H, W) of the size that is computed, guided, for one run of so many `pictures`."""
-    windows = layout(*labels.shape, plan.window, model.network.config.stride)
-    guidance = Guidance(sampling.guidance, sampling.guidance_interval, sampling.guidance_stop)
-    if len(windows) == 1:
-        capture = model.device.type == "cuda" and sampling.encoder_reuse == 1 and sampling.steps >= WORTH_CAPTURING
-        network = CapturedNetwork(model.network) if capture else model.network
-        encoder = SharedEncoder(network, sampling.encoder_reuse)
-        pair = pictures == 1 and sampling.guidance != 1  # without guidance one branch runs
-        return guided(_branches(model, labels, plan.cached, encoder, pair), guidance)
-
-    room = max(1, model.cache.holds(windows[0].height, windows[0].width))
-    kept = windows[:room]  # the others would drive them out, one after the other, at every step
-
-    def branches_of(window: Window) -> Branches:
-        part = np.ascontiguousarray(labels[window.area])
-        return _branches(model, part, plan.cached and window in kept, SharedEncoder(model.network))
-
-    return guided(Windowed(windows, branches_of, *labels.shape), guidance)
+def alpha_bars_of(model: Model) -> NDArray[np.float64]:
+    return alpha_bars(model.description.schedule, model.description.diffusion_steps)
 
 
-def _branches(model: Model, labels: LabelMap, keep: bool, encoder: SharedEncoder, pair: bool = False) -> Branches:
-    """keep: modulations in the cache. pair: both branches as one batch of two, where that is sooner done."""
-    cache = model.cache
-    with_map = NetworkDenoiser(encoder, cache.of_map(labels, keep))
-    if pair and keep and model.device.type == "cpu" and (paired := cache.of_pair(labels)):
-        return PairedBranches(with_map, paired)
-    return TwoBranches(with_map, NetworkDenoiser(encoder, cache.of_null(*labels.shape)))
+def draw_of(model: Model, sampling: Sampling, way: list[Level]) -> Draw:
+    """How the noise of a run along `way` is drawn from a seed."""
+    if sampling.noise == "steps":
+        return anew
+    lams = log_snr(alpha_bars_of(model))
+    return partial(along_path, levels=way, lams=(float(lams[-1]), float(lams[0])))
 
 
 def preview_of(request: EditRequest) -> EditRequest:
@@ -210,8 +182,9 @@ def preview_of(request: EditRequest) -> EditRequest:
     return replace(request, photo=resize_photo(request.photo, *size), region=shrink_region(request.region, *size))
 
 
-def check_labels(labels: LabelMap, palette: Palette) -> None:
-    """Raises UserError where a label is outside the palette or the map is empty."""
+def check_map(request: RenderRequest | EditRequest, palette: Palette) -> None:
+    """Raises UserError where a label or a class with guidance is outside the palette, or the map is empty."""
+    labels = request.labels
     if labels.ndim != 2 or labels.size == 0:
         raise UserError(f"The label map has shape {labels.shape}. Give one class a pixel: (height, width).")
     if labels.max() >= palette.size:
@@ -219,6 +192,12 @@ def check_labels(labels: LabelMap, palette: Palette) -> None:
             f"Label {labels.max()} is outside {palette.title} (0 to {palette.size - 1}). "
             "Open the map with the palette it was painted with."
         )
+    for index, scale in request.class_guidance:
+        if index >= palette.size:
+            raise UserError(
+                f"Guidance {scale:g} is given for class {index}, outside {palette.title} (0 to {palette.size - 1}). "
+                "Choose one of its classes."
+            )
 
 
 def to_pictures(x: Tensor, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -30,7 +30,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "exact": Preset(
             "Exact",
             "The reference: 250 ancestral steps in float32. Some 30 times slower than Fast.",
-            {"sampler": "ddpm", "spacing": "even", "steps": 250},
+            {"sampler": "ddpm", "spacing": "even", "steps": 250, "noise": "steps"},
         ),
         DEFAULT: Preset("Fast", "The default: 12 steps, which our measures could not tell from the reference.", {}),
         "draft": Preset(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
@@ -13,8 +14,11 @@ from numpy.typing import NDArray
 LabelMap: TypeAlias = NDArray[np.uint8]  # (H, W), class indices of one palette
 Photo: TypeAlias = NDArray[np.uint8]  # (H, W, 3), RGB
 Region: TypeAlias = NDArray[np.bool_]  # (H, W), True = regenerate
+Instances: TypeAlias = NDArray[np.uint16]  # (H, W), numbers of objects; 0 = the connected areas are the objects
+ClassGuidance: TypeAlias = tuple[tuple[int, float], ...]  # class index -> its own guidance
 SamplerName: TypeAlias = Literal["ddim", "ddpm", "dpmpp_2m", "dpmpp_2m_sde"]  # see engine.samplers
 Spacing: TypeAlias = Literal["lambda", "trailing", "even", "stride"]  # see engine.trajectory
+NoiseName: TypeAlias = Literal["path", "steps"]  # see engine.noise
 Interval: TypeAlias = tuple[float, float]  # from and to which of the trained levels, as Level.share
 
 MAX_STEPS = 1000
@@ -22,6 +26,7 @@ MAX_GUIDANCE = 20.0
 MAX_ENCODER_REUSE = 4
 MAX_SEED = 2**32 - 1
 MAX_COMPUTED_SIDE = 4096
+MAX_INSTANCE = 2**16 - 1
 
 
 class UserError(Exception):
@@ -85,11 +90,13 @@ class Sampling:
     guidance_interval: Interval = (0.0, 1.0)  # guidance acts between these shares of the noise levels, both included
     guidance_stop: float = 0.0  # it ends once it moves a picture by less, RMS of -1 to 1; 0 = never (engine.guidance)
     encoder_reuse: int = 1  # the encoder runs at every so many steps
+    noise: NoiseName = "path"  # of the stochastic samplers: one path a seed for any number of steps, or anew every step
 
     def __post_init__(self) -> None:
         for what, name, names in (
             ("Sampler", self.sampler, get_args(SamplerName)),
             ("Spacing", self.spacing, get_args(Spacing)),
+            ("Noise", self.noise, get_args(NoiseName)),
         ):
             if name not in names:
                 raise UserError(f"{what} “{name}” is not known. Choose {', '.join(names[:-1])} or {names[-1]}.")
@@ -102,8 +109,7 @@ class Sampling:
                 raise UserError(f"{what}: {number!r} is not a whole number. Give one.")
         if not 1 <= self.steps <= MAX_STEPS:
             raise UserError(f"{self.steps} steps is outside 1 to {MAX_STEPS}. 12 is a good start.")
-        if not 0 <= self.guidance <= MAX_GUIDANCE:
-            raise UserError(f"Guidance {self.guidance:g} is outside 0 to {MAX_GUIDANCE:g}. 2.5 is a good start.")
+        check_guidance(self.guidance)
         interval = self.guidance_interval
         if len(interval) != 2 or not 0 <= interval[0] <= interval[1] <= 1:
             raise UserError(f"Guidance interval {interval} is not two rising shares of 0 to 1. (0, 1) is all of it.")
@@ -114,8 +120,38 @@ class Sampling:
         if not self.seeds:
             raise UserError("No seed was given. Give at least one whole number.")
         for seed in self.seeds:
-            if not 0 <= seed <= MAX_SEED:
-                raise UserError(f"Seed {seed} is outside 0 to {MAX_SEED}. Choose a whole number in between.")
+            check_seed(seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Reroll:
+    """New noise inside `region` (H, W), which is of the map's size, drawn from `seed` instead of the picture's own.
+
+    The i-th picture of a run, counting from 0, takes `of_picture(i)`: so a run of one seed given n times, with one
+    reroll, is n variations of that area in one and the same picture.
+
+    Raises UserError where the region is no bool (H, W) or the seed outside its bounds.
+    """
+
+    region: Region
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.region.ndim != 2 or self.region.dtype != bool:
+            raise UserError(
+                f"The area is {self.region.dtype} {self.region.shape}. Give true or false: (height, width)."
+            )
+        check_seed(self.seed)
+
+    def of_picture(self, index: int) -> Reroll:
+        """The reroll of a run's `index`-th picture: seeds count on, and from the highest go on at 0."""
+        return Reroll(self.region, (self.seed + index) % (MAX_SEED + 1))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reroll) and self.seed == other.seed and np.array_equal(self.region, other.region)
+
+    def __hash__(self) -> int:
+        return hash((self.seed, self.region.shape))
 
 
 @dataclass(frozen=True)
@@ -123,22 +159,37 @@ class RenderRequest:
     """Everything one render needs; replaying it gives the same pictures.
 
     side: the short side in pixels at which it is computed; None is the model's training size, its best one.
+    instances: of the map's size, for models with an edge channel; None: the connected areas are the objects.
+    class_guidance: guidance of single classes; the others have the sampling's.
+    rerolls: areas with noise of their own; where they overlap the later one counts.
     """
 
     model: str
     labels: LabelMap
     sampling: Sampling = field(default_factory=Sampling)
     side: int | None = None
+    instances: Instances | None = None
+    class_guidance: ClassGuidance = ()
+    rerolls: tuple[Reroll, ...] = ()
 
     def __post_init__(self) -> None:
         check_side(self.side)
+        check_instances(self.instances, self.labels)
+        check_class_guidance(self.class_guidance)
+        for each in self.rerolls:
+            if each.region.shape != self.labels.shape:
+                raise UserError(
+                    f"The area with new noise is {pixels(each.region)}, the map {pixels(self.labels)}. "
+                    "Mark it on this map."
+                )
 
 
 @dataclass(frozen=True)
 class EditRequest:
     """Everything one edit needs: inside `region` the photo is regenerated under `labels`, outside it stays.
 
-    Photo, labels and region have one height and width. strength in (0, 1]: 1 starts from pure noise.
+    Photo, labels and region have one height and width. strength in (0, 1]: 1 starts from pure noise. instances and
+    class_guidance as in a RenderRequest.
     """
 
     model: str
@@ -148,12 +199,59 @@ class EditRequest:
     strength: float = 0.8
     sampling: Sampling = field(default_factory=Sampling)
     side: int | None = None
+    instances: Instances | None = None
+    class_guidance: ClassGuidance = ()
 
     def __post_init__(self) -> None:
         check_side(self.side)
+        check_instances(self.instances, self.labels)
+        check_class_guidance(self.class_guidance)
 
 
 def check_side(side: int | None) -> None:
     """Raises UserError where a request's computed short side is outside its bounds."""
     if side is not None and not (isinstance(side, int) and 1 <= side <= MAX_COMPUTED_SIDE):
         raise UserError(f"Computed side {side} is outside 1 to {MAX_COMPUTED_SIDE} px. The training size is best.")
+
+
+def check_guidance(scale: float, of: str = "") -> None:
+    """Raises UserError where a guidance scale is no number within its bounds. of: whose it is, for the text."""
+    if not isinstance(scale, numbers.Real):
+        raise UserError(f"Guidance {scale!r}{of} is no number. 2.5 is a good start.")
+    if not 0 <= scale <= MAX_GUIDANCE:
+        raise UserError(f"Guidance {scale:g}{of} is outside 0 to {MAX_GUIDANCE:g}. 2.5 is a good start.")
+
+
+def check_seed(seed: int) -> None:
+    """Raises UserError where a seed is no whole number within its bounds."""
+    if not (isinstance(seed, int) and 0 <= seed <= MAX_SEED):
+        raise UserError(f"Seed {seed} is outside 0 to {MAX_SEED}. Choose a whole number in between.")
+
+
+def check_class_guidance(scales: ClassGuidance) -> None:
+    """Raises UserError where a class is no index or named twice, or its scale outside the bounds."""
+    named: set[int] = set()
+    for index, scale in scales:
+        if not isinstance(index, int) or not 0 <= index <= 255:
+            raise UserError(f"Guidance of the class {index!r}: that is no class index, 0 to 255. Give one.")
+        if index in named:
+            raise UserError(f"Guidance of class {index} is given twice. Give it once.")
+        named.add(index)
+        check_guidance(scale, f" of class {index}")
+
+
+def check_instances(instances: Instances | None, labels: LabelMap) -> None:
+    """Raises UserError where the numbers of objects are no uint16 of the map's size."""
+    if instances is None:
+        return
+    if instances.dtype != np.uint16:
+        raise UserError(f"The numbers of objects are {instances.dtype}. Give uint16: 0 to {MAX_INSTANCE}.")
+    if instances.shape != labels.shape:
+        raise UserError(
+            f"The numbers of objects are {pixels(instances)}, the map {pixels(labels)}. Give both the same size."
+        )
+
+
+def pixels(array: np.ndarray) -> str:
+    """The size of an array (H, W, ...), for a text: 640 x 480 px."""
+    return f"{' x '.join(map(str, array.shape[1::-1]))} px"

@@ -61,6 +61,38 @@ def test_settings_change_a_preset(model, monkeypatch):
     assert request.sampling == expected
 
 
+def test_scales_of_classes_objects_and_rerolls_reach_the_request(model, monkeypatch):
+    asked = []
+    for module, name in (("engine.api", "generate"), ("engine.pipeline", "edit")):
+        monkeypatch.setattr(f"{module}.{name}", lambda model, request: asked.append(request) or iter(()))
+    reroll = engine.Reroll(LABELS > 4, 9)
+    numbers = np.arange(480).reshape(20, 24)
+    more = {"instances": numbers.tolist(), "class_guidance": {"window": 4, 7: 1.5}, "noise": "steps"}
+    engine.steps(model, LABELS, rerolls=[reroll], **more)
+    engine.edit_steps(model, np.zeros((20, 24, 3), np.uint8), LABELS, LABELS > 1, **more)
+    for request in asked:
+        assert request.instances.dtype == np.uint16
+        assert (request.instances == numbers).all()
+        assert request.class_guidance == ((model.palette.index_of("window"), 4), (7, 1.5))
+        assert request.sampling.noise == "steps"
+    assert asked[0].rerolls == (reroll,)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"instances": LABELS / 2}, "The instance map holds float64"),
+        ({"instances": LABELS.astype(int) - 2}, "-1 to 6, outside 0 to 65535"),
+        ({"class_guidance": {"zebra": 4}}, "no class called “zebra”"),
+        ({"class_guidance": {13: 4}}, "class 13, outside"),
+        ({"class_guidance": {"window": 21}}, "Guidance 21"),
+    ],
+)
+def test_what_is_no_such_setting_is_refused(model, more, words):
+    with pytest.raises(engine.UserError, match=words):
+        engine.render(model, LABELS, **more)
+
+
 def test_steps_are_the_frames_of_a_run(model):
     frames = list(engine.steps(model, LABELS, seed=[1, 2], steps=3))
     assert [frame.finished for frame in frames] == [False, False, True]

@@ -249,6 +249,28 @@ def test_other_settings_are_refused_with_the_difference(job):
     assert times(job.out) == before
 
 
+def test_guidance_of_single_classes_is_one_of_the_settings(job):
+    scales = (("door", 4.0), ("window", 1.5))
+    other = replace(job, settings=replace(job.settings, class_guidance=scales))
+    finish(other)
+    index_of = tiny_model().palette.index_of
+    made = render_request(read_request(job.out / "a-3.png"))
+    assert made.class_guidance == tuple((index_of(name), scale) for name, scale in scales)
+    assert finish(other).kept == 6
+    with pytest.raises(UserError, match="was begun with class guidance = "):
+        finish(job)
+
+
+def test_a_folder_of_before_there_was_a_choice_of_noise_goes_on_with_the_noise_it_had(job):
+    """Its settings don't say; nor do those of the same noise now."""
+    older = replace(job, settings=replace(job.settings, sampling=replace(SAMPLING, noise="steps")))
+    assert "noise" not in older.settings.to_dict()
+    finish(older)
+    assert finish(older).kept == 6
+    with pytest.raises(UserError, match='was begun with noise = "steps", and this run has "path"'):
+        finish(job)
+
+
 def test_again_makes_all_anew_even_if_it_is_stopped_on_the_way(job):
     finish(job)
     other = changed(job, steps=3)

@@ -29,7 +29,7 @@ from engine.plan import Plan
 from engine.presets import DEFAULT, PRESETS, preset
 from engine.record import render_request
 from engine.training.recipe import small_recipe
-from engine.types import EditRequest, RenderRequest, SamplerName, Spacing, UserError
+from engine.types import EditRequest, NoiseName, RenderRequest, SamplerName, Spacing, UserError
 from tests.models import tiny_model
 
 # --- Arguments ---
@@ -59,7 +59,8 @@ def test_what_render_assumes(tmp_path):
     assert (args.model, args.palette, args.seed, args.preset, args.native) == (None, None, 0, DEFAULT, False)
     assert (args.variations, args.size, args.device, args.precision) == (1, None, "auto", "auto")
     assert (args.workers, args.again) == (1, False)
-    assert {args.steps, args.guidance, args.guidance_interval, args.sampler, args.spacing} == {None}  # the preset's
+    assert {args.steps, args.guidance, args.guidance_interval, args.sampler, args.spacing, args.noise} == {None}
+    assert (args.class_guidance, args.instances) == (None, None)
 
 
 def test_what_train_leaves_to_the_recipe():
@@ -88,6 +89,8 @@ def test_what_train_leaves_to_the_recipe():
         ("render --map maps --out maps/../maps", "is where the maps are"),
         ("render --map m --out a.png --workers 2", "are for folders of maps, and m is none"),
         ("render --map m --out a.png --again", "are for folders of maps, and m is none"),
+        ("render --map maps --out o --instances i.png", "belongs to one map, and maps is a folder"),
+        ("render --map m --out a.png --noise brown", "steps"),
         ("render --map maps --out o --workers 0", "a whole number above 0"),
         ("render --map m --out a.png --variations 0", "from 1 to 10000"),
         ("render --map m --out a.png --size big", "a whole number above 0"),
@@ -214,6 +217,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     Image.fromarray(labels).save(tmp_path / "map.png")
     Image.fromarray(region).save(tmp_path / "region.png")
     Image.fromarray(np.full((40, 24, 3), 200, np.uint8)).save(tmp_path / "photo.png")
+    Image.fromarray(labels.T.copy()).save(tmp_path / "wide.png")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -288,6 +292,31 @@ def test_a_preset_is_changed_by_the_single_options(engine, folder):
     assert engine.request.sampling == replace(preset("draft"), **changes)
 
 
+@pytest.mark.parametrize("words", [RENDER, EDIT])
+def test_scales_of_classes_objects_and_noise_are_passed_on_and_recorded(engine, folder, words):
+    numbers = np.arange(40 * 24, dtype=np.uint16).reshape(40, 24) * 60
+    Image.fromarray(numbers).save("numbers.png")
+    more = ["--class-guidance", "door=4, window 1.5", "--instances", "numbers.png", "--noise", "steps"]
+    assert launch.main([*words, *more]) == 0
+    request = engine.request
+    index_of = engine.palette.index_of
+    assert request.class_guidance == ((index_of("door"), 4.0), (index_of("window"), 1.5))
+    assert (request.instances == numbers).all()
+    assert request.sampling.noise == "steps"
+    replayed = render_request(read_request(Path("out.png")))
+    assert replayed.class_guidance == request.class_guidance
+    assert (replayed.instances == numbers).all()
+    assert launch.main(words) == 0
+    assert (engine.request.class_guidance, engine.request.instances) == ((), None)
+    assert engine.request.sampling == preset("fast")
+
+
+def test_objects_stay_on_their_map_at_the_model_s_own_resolution(engine, folder):
+    Image.fromarray(np.arange(40 * 24, dtype=np.uint16).reshape(40, 24)).save("numbers.png")
+    assert launch.main([*RENDER, "--native", "--instances", "numbers.png"]) == 0
+    assert engine.request.instances.shape == engine.request.labels.shape != (40, 24)
+
+
 def test_an_interval_outside_its_bounds_is_refused(engine, folder, capsys):
     assert launch.main([*RENDER, "--guidance-interval", "0.9,0.3"]) == 2
     assert "(0.9, 0.3) is not two rising shares" in capsys.readouterr().err
@@ -296,6 +325,7 @@ def test_an_interval_outside_its_bounds_is_refused(engine, folder, capsys):
 def test_the_options_offer_what_the_engine_knows():
     assert get_args(SamplerName) == cli.SAMPLERS
     assert get_args(Spacing) == cli.SPACINGS
+    assert get_args(NoiseName) == cli.NOISES
     assert tuple(PRESETS) == cli.PRESETS
     assert get_args(PrecisionName) == cli.PRECISIONS
 
@@ -404,6 +434,11 @@ def test_guessed_colours_are_told(engine, folder, capsys):
         (["--palette", "nonesuch"], "nonesuch"),
         (["--steps", "0"], "0 steps"),
         (["--guidance", "nan"], "Guidance"),
+        (["--class-guidance", "sky"], "“sky” is no class with its guidance"),
+        (["--class-guidance", "zebra=4"], "no class called “zebra”"),
+        (["--class-guidance", "door=40"], "Guidance 40 of class"),
+        (["--instances", "nowhere.png"], "nowhere.png"),
+        (["--instances", "wide.png"], "objects are 40 x 24 px, the map 24 x 40 px"),
         (["--seed", "-1"], "Seed -1"),
     ],
 )

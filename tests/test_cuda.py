@@ -9,7 +9,7 @@ import torch
 from models import tiny_model, tiny_network
 from test_training import FACADES, RECIPE, coloured_pairs
 
-from engine import graphs, pipeline
+from engine import graphs, mapped
 from engine.device import choose_device, choose_precision
 from engine.label_files import read_label_map
 from engine.library import Model, load_model, ready
@@ -58,7 +58,7 @@ def test_recorded_graphs_give_what_a_plain_run_gives(sampling, dtype, seeds, mon
         captured = pictures_of(generate(model, request))
     assert not caplog.records
     assert len(recordings) == (2 if sampling.get("guidance") == 1.0 else 3)
-    monkeypatch.setattr(pipeline, "WORTH_CAPTURING", 11)
+    monkeypatch.setattr(mapped, "WORTH_CAPTURING", 11)
     plain = pictures_of(generate(model, request))
     assert len(recordings) <= 3
     assert np.abs(captured.astype(int) - plain).max() <= 1
@@ -74,7 +74,7 @@ def test_half_precision_stays_within_two_grey_levels(precision):
     assert np.abs(pictures[0] - pictures[1]).mean() < 2
 
 
-@pytest.mark.parametrize("steps", [2, pipeline.WORTH_CAPTURING])
+@pytest.mark.parametrize("steps", [2, mapped.WORTH_CAPTURING])
 def test_where_the_gpu_s_memory_runs_out_it_steps_down(steps):
     model, seeds = on_gpu(), tuple(range(8))
     request = request_of(steps, seeds, side=192)
@@ -97,7 +97,7 @@ def test_a_model_that_was_let_go_leaves_its_memory_to_the_next():
     full, left = [], []
     for _ in range(3):
         model = on_gpu()
-        pictures_of(generate(model, request_of(pipeline.WORTH_CAPTURING, side=64)))
+        pictures_of(generate(model, request_of(mapped.WORTH_CAPTURING, side=64)))
         full.append(torch.cuda.memory_allocated())
         del model
         release(CUDA)

@@ -1,10 +1,11 @@
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from engine.guidance import Guidance, guided
+from engine.guidance import Guidance, guided, scale_over
 from engine.samplers import dpmpp_2m
 from engine.schedule import alpha_bars
 from engine.trajectory import walk
@@ -127,3 +128,36 @@ def test_each_run_begins_anew():
     for _ in range(2):
         guided(branches, Guidance(3.0, stop=0.55))(noise(1), LEVELS[9])
     assert branches.ran == ["both", "both"]
+
+
+# --- Scales of single classes ---
+
+MAP = np.array([[0, 0, 3, 3], [0, 7, 7, 3], [7, 7, 7, 7], [0, 0, 0, 0]], np.uint8)
+
+
+def test_each_pixel_has_its_class_s_scale():
+    found = scale_over(MAP, 2.5, ((3, 6.0), (7, 1.0), (9, 4.0)), torch.device("cpu"))
+    expected = [[{3: 6.0, 7: 1.0}.get(index, 2.5) for index in row] for row in MAP.tolist()]
+    assert found.shape == (1, 1, 4, 4)
+    assert found[0, 0].tolist() == expected
+
+
+@pytest.mark.parametrize("classes", [(), ((9, 4.0),), ((0, 2.5), (3, 2.5)), ((0, 3.0), (3, 3.0), (7, 3.0))])
+def test_one_scale_for_all_that_occurs_is_a_number(classes):
+    assert scale_over(MAP, 2.5, classes, torch.device("cpu")) == (3.0 if len(classes) == 3 else 2.5)
+
+
+def test_a_class_with_its_own_scale_is_enough_for_guidance_to_act():
+    assert not Guidance(scale_over(MAP, 1.0, ((9, 4.0), (3, 1.0)), torch.device("cpu"))).acts
+    assert Guidance(scale_over(MAP, 1.0, ((3, 4.0),), torch.device("cpu"))).acts
+    assert Guidance(scale_over(MAP, 4.0, ((3, 1.0),), torch.device("cpu"))).acts
+
+
+def test_a_map_of_scales_stops_by_what_it_does_to_the_whole_picture():
+    """Half of the pixels at scale 3: guidance moves x0 there by twice its share of 0.5, an RMS of sqrt(1/2) of that."""
+    scale = torch.ones(1, 1, 4, 4)
+    scale[..., :2, :] = 3.0
+    shares = (2 * 0.5 * SHARES / 2**0.5).tolist()
+    stop = 0.45
+    guided_levels = 1 + sum(share >= stop for share in shares)
+    assert run(Guidance(scale, stop=stop), 0.5)[0] == ["both"] * guided_levels + ["one"] * (10 - guided_levels)

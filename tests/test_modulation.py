@@ -171,6 +171,27 @@ def test_an_equal_map_is_found_and_a_changed_one_is_not(computed):
     assert len(computed) == 4 * norms
 
 
+def test_objects_make_another_map_where_the_network_sees_edges(computed):
+    labels, instances = labels_of(), np.zeros((16, 24), np.uint16)
+    numbered = instances.copy()
+    numbered[4:9, 3:20] = 700
+    for changes, maps in (({"instance_edges": True}, 2), ({}, 1)):
+        network = tiny_network(**changes)
+        cache, norms = ModulationCache(network, PLENTY), len(network.spades)
+        first = cache.of_map(labels)
+        assert cache.of_map(labels, instances=instances) is first
+        other = cache.of_map(labels, instances=numbered)
+        assert cache.of_map(labels, instances=numbered) is other
+        assert (other is first) == (maps == 1)
+        anew = cache.of_map(labels, keep=False, instances=numbered)
+        pair = cache.of_pair(labels, instances=numbered)
+        for norm, recomputed, both in zip(other, anew, pair, strict=True):
+            assert torch.equal(norm.scale, recomputed.compute().scale)
+            assert torch.equal(norm.scale, both.scale[:1])
+        assert len(computed) == (maps + 1) * norms
+        computed.clear()
+
+
 def test_a_map_changed_in_place_is_another_map():
     network, labels = tiny_network(), labels_of()
     cache = ModulationCache(network, PLENTY)

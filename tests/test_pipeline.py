@@ -5,24 +5,41 @@ import sys
 import weakref
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from models import tiny_model
 
-from bench.plain import plain_picture
-from engine import pipeline
+from bench.plain import PlainBranches, one_hot, plain_picture
+from engine import mapped, pipeline
 from engine.condition import condition_from, instance_edges, map_condition
+from engine.denoiser import clipped
+from engine.guidance import Guidance, guided
 from engine.library import Model
 from engine.memory import modulation_bytes
 from engine.model.spade import Spade
 from engine.modulation import ModulationCache
-from engine.pipeline import Frame, SeededNoise, edit, generate, pictures_of, to_pictures
+from engine.noise import SeededNoise
+from engine.pipeline import Frame, draw_of, edit, generate, pictures_of, to_pictures, walk_of
 from engine.plan import Plan
+from engine.record import record, render_request
+from engine.samplers import steps
 from engine.schedule import alpha_bars
 from engine.trajectory import timesteps
-from engine.types import EditRequest, RenderRequest, Sampling, UserError
+from engine.types import (
+    EditRequest,
+    Level,
+    Prediction,
+    RenderRequest,
+    Reroll,
+    SamplerName,
+    Sampling,
+    UserError,
+)
+
+CPU = torch.device("cpu")
 
 
 def labels_of(height: int = 24, width: int = 32, seed: int = 0) -> np.ndarray:
@@ -117,10 +134,10 @@ def test_it_is_computed_at_the_side_that_was_asked_for(size, side, computed, mon
 
 
 @pytest.mark.parametrize("prediction", ["eps", "v", "x0"])
-@pytest.mark.parametrize("sampler", ["ddim", "dpmpp_2m_sde"])
-def test_every_kind_of_model_and_sampler_equals_the_plain_way(prediction, sampler):
+@pytest.mark.parametrize(("sampler", "noise"), [("ddim", "path"), ("dpmpp_2m_sde", "path"), ("dpmpp_2m_sde", "steps")])
+def test_every_kind_of_model_and_sampler_equals_the_plain_way(prediction, sampler, noise):
     changes = {"prediction": prediction, "learn_sigma": prediction == "eps"}
-    sampling = Sampling(sampler, steps=4, guidance=2.0, seeds=(5,))
+    sampling = Sampling(sampler, steps=4, guidance=2.0, seeds=(5,), noise=noise)
     with torch.inference_mode():
         plain = to_pictures(plain_picture(tiny_model(**changes), labels_of(16, 16), sampling, 5), (16, 16))
     ours = render(sampling, labels_of(16, 16), **changes)
@@ -159,10 +176,219 @@ def test_bounds_of_sampling(values, text):
         Sampling(**values)
 
 
-def test_noise_belongs_to_the_seed_alone():
-    both, second = SeededNoise((1, 2), 4, 4, torch.device("cpu")), SeededNoise((2,), 4, 4, torch.device("cpu"))
-    assert torch.equal(both()[1], second()[0])
-    assert torch.equal(both()[1], second()[0])
+def test_noise_is_on_a_path_unless_it_is_asked_for_step_by_step():
+    """As records without a word of it are replayed: the seed's own generator, drawn from at every step."""
+    model = tiny_model()
+    way = walk_of(model, Sampling(steps=4))
+    for noise, same in (("steps", True), ("path", False)):
+        source = SeededNoise((3,), 4, 4, CPU, draw_of(model, Sampling(noise=noise), way))
+        generator = torch.Generator().manual_seed(3)
+        drawn = [(source()[0], torch.randn(3, 4, 4, generator=generator)) for _ in range(4)]
+        assert torch.equal(*drawn[0])
+        assert [torch.equal(*each) for each in drawn[1:]] == [same] * 3
+
+
+# --- Objects ---
+
+TWO_OBJECTS = np.zeros((16, 16), np.uint16)
+TWO_OBJECTS[3:9, 4:12] = 5
+TWO_OBJECTS[3:9, 8:12] = 60_000
+EDGED = {"instance_edges": True}
+
+
+def edges_by_hand(labels: np.ndarray, instances: np.ndarray) -> np.ndarray:
+    edges = np.zeros(labels.shape, bool)
+    for y, x in np.ndindex(labels.shape):
+        for v, u in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+            if 0 <= v < labels.shape[0] and 0 <= u < labels.shape[1]:
+                edges[y, x] |= (labels[y, x], instances[y, x]) != (labels[v, u], instances[v, u])
+    return edges
+
+
+@pytest.mark.parametrize("window", [(1024, 1024), (16, 8)])
+def test_objects_within_a_class_are_told_apart_by_their_edges(window, monkeypatch):
+    """As a picture under a condition made by hand; also where objects and classes change together, and in windows."""
+    planned(monkeypatch, window=window)
+    labels = np.full((16, 16), 4, np.uint8)
+    labels[6:12, 6:14] = 2
+    sampling = Sampling("ddim", 3, 2.0, (5,))
+    model, instances = tiny_model(**EDGED), TWO_OBJECTS.repeat(2, 0).repeat(2, 1)
+    request = RenderRequest("tiny", labels.repeat(2, 0).repeat(2, 1), sampling)
+    without, found, none = (
+        pictures_of(generate(model, replace(request, instances=each))).astype(int)
+        for each in (None, instances, np.zeros_like(instances))
+    )
+    assert np.array_equal(without, none)
+    assert np.abs(found - without).max() > 10
+    if window == (1024, 1024):
+        maps = one_hot(labels, model.network)
+        maps[0, -1] = torch.from_numpy(edges_by_hand(labels, TWO_OBJECTS)).float()
+        branches = PlainBranches(model.network, maps)
+        with torch.inference_mode():
+            *_, last = steps("ddim", clipped(guided(branches, Guidance(2.0))), SeededNoise((5,), 16, 16, CPU)(),
+                             walk_of(model, sampling), pytest.fail)  # fmt: skip
+        assert np.abs(found - to_pictures(last.x, (32, 32))).max() <= 1
+
+
+def test_a_model_without_an_edge_channel_does_not_see_objects():
+    request = RenderRequest("tiny", labels_of(16, 16), Sampling(steps=2))
+    plain, numbered = (
+        pictures_of(generate(tiny_model(), each)) for each in (request, replace(request, instances=TWO_OBJECTS))
+    )
+    assert np.array_equal(plain, numbered)
+
+
+def test_an_edit_sees_objects_too():
+    photo, region = np.zeros((16, 16, 3), np.uint8), np.ones((16, 16), bool)
+    request = EditRequest("tiny", np.full((16, 16), 4, np.uint8), photo, region, sampling=Sampling(steps=2))
+    plain, numbered = (
+        pictures_of(edit(tiny_model(**EDGED), each)) for each in (request, replace(request, instances=TWO_OBJECTS))
+    )
+    assert (plain != numbered).any()
+
+
+# --- Guidance of single classes ---
+
+
+def counted(model: Model, monkeypatch) -> list[int]:
+    """How many pictures each call of the decoder holds, branches counted; a paired call holds two."""
+    calls, decode = [], model.network.decode
+    monkeypatch.setattr(model.network, "decode", lambda f, m: calls.append(len(out := decode(f, m))) or out)
+    return calls
+
+
+@pytest.mark.parametrize("seeds", [(1,), (1, 2, 3)])
+@pytest.mark.parametrize("window", [(1024, 1024), (16, 16)])
+def test_scales_of_classes_cost_no_call_of_the_network(seeds, window, monkeypatch):
+    planned(monkeypatch, window=window)
+    model = tiny_model()
+    calls = counted(model, monkeypatch)
+    request = RenderRequest("tiny", labels_of(16, 32), Sampling(steps=4, seeds=seeds, guidance_interval=(0.3, 1.0)))
+    told = []
+    for classes in ((), ((3, 6.0), (5, 1.0))):
+        pictures = pictures_of(generate(model, replace(request, class_guidance=classes)))
+        told.append((list(calls), pictures.astype(int)))
+        calls.clear()
+    assert told[0][0] == told[1][0]
+    assert np.abs(told[0][1] - told[1][1]).max() > 10
+
+
+@pytest.mark.parametrize("seeds", [(1,), (1, 2)])
+def test_the_same_scale_for_every_class_is_plain_guidance(seeds):
+    sampling = Sampling(steps=3, guidance=3.5, seeds=seeds)
+    request = RenderRequest("tiny", labels_of(16, 32), sampling)
+    other = replace(
+        request, sampling=replace(sampling, guidance=1.0), class_guidance=tuple((i, 3.5) for i in range(13))
+    )
+    plain, classes = (pictures_of(generate(tiny_model(), each)) for each in (request, other))
+    assert np.array_equal(plain, classes)
+
+
+def test_one_class_s_guidance_runs_both_branches_where_there_is_none_otherwise(monkeypatch):
+    model = tiny_model()
+    calls = counted(model, monkeypatch)
+    request = RenderRequest("tiny", labels_of(16, 32), Sampling(steps=3, guidance=1.0, seeds=(1, 2)))
+    pictures_of(generate(model, request))
+    assert len(calls) == 3
+    calls.clear()
+    pictures_of(generate(model, replace(request, class_guidance=((3, 4.0),))))
+    assert len(calls) == 6
+    calls.clear()
+    alone = replace(request, sampling=replace(request.sampling, seeds=(1,)), class_guidance=((3, 4.0),))
+    pictures_of(generate(model, alone))
+    assert calls == [2] * 3  # a single picture's branches as one batch
+
+
+def test_a_class_s_scale_acts_where_the_class_is_alone(monkeypatch):
+    """By a network that sees one pixel at a time, at a size that is shrunk and padded; resizing reaches 7 pixels."""
+    labels = np.zeros((40, 36), np.uint8)
+    labels[:, 20:] = 7
+    monkeypatch.setattr(mapped, "_branches", lambda *_: Pointwise())
+    request = RenderRequest("tiny", labels, Sampling("ddim", 3, 2.0), 17)
+    plain, strong, mixed = (
+        pictures_of(generate(tiny_model(), each))
+        for each in (
+            request,
+            replace(request, sampling=Sampling("ddim", 3, 6.0)),
+            replace(request, class_guidance=((7, 6.0),)),
+        )
+    )
+    assert np.array_equal(mixed[:, :, :12], plain[:, :, :12])
+    assert np.array_equal(mixed[:, :, 28:], strong[:, :, 28:])
+    assert (plain != strong).any((0, 3)).mean() > 0.5
+
+
+class Pointwise:
+    """Branches of purely local reach."""
+
+    def __call__(self, x: torch.Tensor, level: Level) -> Prediction:
+        return self.says(x, level, 0.3)
+
+    def both(self, x: torch.Tensor, level: Level) -> tuple[Prediction, Prediction]:
+        return self.says(x, level, 0.3), self.says(x, level, 0.2)
+
+    def says(self, x: torch.Tensor, level: Level, how: float) -> Prediction:
+        x0 = how * torch.sin(3 * x)
+        return Prediction(x0, (x - level.alpha * x0) / level.sigma, torch.full_like(x, level.log_beta_tilde))
+
+
+def test_a_class_outside_the_palette_is_named():
+    with pytest.raises(UserError, match=r"Guidance 4 is given for class 13, outside CMP Facades \(0 to 12\)"):
+        generate(tiny_model(), RenderRequest("tiny", labels_of(), class_guidance=((13, 4.0),)))
+
+
+# --- New noise in an area ---
+
+
+@pytest.mark.parametrize("noise", ["path", "steps"])
+@pytest.mark.parametrize("sampler", get_args(SamplerName))
+def test_outside_a_rerolled_area_a_local_network_makes_the_same_picture(sampler, noise, monkeypatch):
+    monkeypatch.setattr(mapped, "_branches", lambda *_: Pointwise())
+    region = np.zeros((16, 24), bool)
+    region[2:9, 5:20] = True
+    sampling = Sampling(sampler, 4, seeds=(1, 2), noise=noise)
+    request = RenderRequest("tiny", labels_of(16, 24), sampling, rerolls=(Reroll(region, 50),))
+    found, plain, other = (
+        pictures_of(generate(tiny_model(), each))
+        for each in (
+            request,
+            replace(request, rerolls=()),
+            replace(request, rerolls=(), sampling=replace(sampling, seeds=(50, 51))),
+        )
+    )
+    assert np.array_equal(found[:, ~region], plain[:, ~region])
+    assert np.array_equal(found[:, region], other[:, region])
+    assert (found[:, region] != plain[:, region]).mean() > 0.8
+
+
+def test_a_seed_given_often_makes_variations_of_the_area_each_replayed_from_its_record(monkeypatch):
+    """Whatever the batches."""
+    planned(monkeypatch, batch=2)
+    region = np.zeros((32, 32), bool)
+    region[:14] = True
+    request = RenderRequest(
+        "tiny", labels_of(32, 32), Sampling(steps=3, seeds=(7, 7, 7)), rerolls=(Reroll(region, 2**32 - 2),)
+    )
+    model = tiny_model()
+    pictures = pictures_of(generate(model, request)).astype(int)
+    assert min(np.abs(pictures[i] - pictures[i - 1]).max() for i in range(3)) > 20
+    for i, picture in enumerate(pictures):
+        replayed = render_request(record(request, "facades", 7, i))
+        assert np.abs(pictures_of(generate(model, replayed))[0] - picture).max() <= 1
+
+
+def test_a_reroll_is_shrunk_as_its_map_is(monkeypatch):
+    """And continued into the padding."""
+    given = []
+    monkeypatch.setattr(pipeline, "SeededNoise", lambda *a: given.append(a) or SeededNoise(*a))
+    region = np.zeros((36, 36), bool)
+    region[20:, 12:] = True
+    list(generate(tiny_model(), RenderRequest("tiny", region.astype(np.uint8), Sampling(steps=1), 9, rerolls=(
+        Reroll(region, 1),))))  # fmt: skip
+    *_, (small,), _ = given[0]
+    expected = np.zeros((10, 10), bool)
+    expected[5:, 3:] = True
+    assert np.array_equal(small.region, expected)
 
 
 # --- Batches, and memory that runs out ---

@@ -1,11 +1,13 @@
+import base64
 import json
+import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from engine.record import pack, record, render_request, unpack
-from engine.types import EditRequest, RenderRequest, Sampling, UserError
+from engine.types import EditRequest, RenderRequest, Reroll, Sampling, UserError
 
 LABELS = np.random.default_rng(0).integers(0, 13, (9, 14), dtype=np.uint8)
 
@@ -31,7 +33,7 @@ def test_an_edit_keeps_its_region_strength_and_the_photo_s_fingerprint():
 
 
 def test_every_field_of_sampling_comes_back():
-    sampling = Sampling("dpmpp_2m", 12, 3.0, (4,), "lambda", (0.25, 0.75), 0.01, 2)
+    sampling = Sampling("dpmpp_2m", 12, 3.0, (4,), "lambda", (0.25, 0.75), 0.01, 2, "steps")
     stored = json.loads(json.dumps(record(RenderRequest("scenes", LABELS, sampling), "ade20k", 4)))
     assert render_request(stored).sampling == sampling
 
@@ -40,7 +42,7 @@ def test_an_older_record_means_what_it_meant():
     """Whatever the defaults are by now: full guidance, a fresh encoder, the trailing spacing."""
     stored = record(RenderRequest("scenes", LABELS), "ade20k", 0)
     older = {"sampler": "ddim", "steps": 20, "guidance": 2.5, "seeds": [3]}
-    expected = Sampling("ddim", 20, 2.5, (3,), "trailing", (0.0, 1.0), 0.0, 1)
+    expected = Sampling("ddim", 20, 2.5, (3,), "trailing", (0.0, 1.0), 0.0, 1, "steps")
     assert render_request({**stored, "sampling": older}).sampling == expected
     even = render_request({**stored, "sampling": {**older, "spacing": "even"}}).sampling
     assert even == replace(expected, spacing="even")
@@ -60,6 +62,11 @@ def test_an_older_record_means_what_it_meant():
             r"20\.5 is not a whole number",
         ),
         ({"labels": {"w": 14, "h": 9, "z": "????"}}, "does not hold 14 x 9"),
+        ({"instances": pack(LABELS)}, "does not hold 14 x 9"),
+        ({"class_guidance": [[1, 99]]}, "Guidance 99 of class 1 is outside"),
+        ({"class_guidance": [[1]]}, "damaged"),
+        ({"rerolls": [{"seed": 1}]}, "damaged"),
+        ({"rerolls": [{"seed": "x", "region": pack(LABELS)}]}, "Seed x is outside"),
         ({"labels": {**pack(LABELS), "h": 10}}, "does not hold 14 x 10"),
         ({"labels": {**pack(LABELS), "h": 10**9}}, "outside 1 to"),
         ({"labels": {**pack(LABELS), "h": -9, "w": -14}}, "outside 1 to"),
@@ -69,3 +76,42 @@ def test_a_damaged_record_is_a_message(damage, text):
     stored = record(RenderRequest("scenes", LABELS), "ade20k", 0)
     with pytest.raises(UserError, match=text):
         render_request({**stored, **damage})
+
+
+def test_objects_and_scales_of_classes_come_back_of_edits_too():
+    instances = np.random.default_rng(1).integers(0, 2**16, LABELS.shape, dtype=np.uint16)
+    scales = ((3, 4.0), (5, 1.5))
+    photo = np.zeros((9, 14, 3), np.uint8)
+    more = {"instances": instances, "class_guidance": scales}
+    for request in (
+        RenderRequest("scenes", LABELS, **more),
+        EditRequest("scenes", LABELS, photo, LABELS > 5, **more),
+    ):
+        found = render_request(json.loads(json.dumps(record(request, "ade20k", 0))))
+        assert found.instances.dtype == np.uint16
+        assert np.array_equal(found.instances, instances)
+        assert found.class_guidance == scales
+
+
+def test_numbers_of_objects_are_stored_little_endian():
+    """As the page packs them: 258 is the bytes 2, 1."""
+    packed = pack(np.array([[258, 0]], np.uint16))
+    assert zlib.decompress(base64.b64decode(packed["z"])) == bytes([2, 1, 0, 0])
+
+
+def test_what_is_not_used_leaves_the_record_as_it_was():
+    request = RenderRequest("scenes", LABELS, instances=np.zeros(LABELS.shape, np.uint16))
+    assert set(record(request, "ade20k", 0)) == {
+        "spadework", "kind", "model", "palette", "sampling", "labels", "side",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("seed", "picture", "expected"), [(7, None, 100), (8, None, 102), (7, 1, 101), (7, 3, 103)])
+def test_a_reroll_is_recorded_with_the_seed_that_its_picture_took(seed, picture, expected):
+    """Of several pictures, so that the record alone, as a run of one, makes that one."""
+    request = RenderRequest(
+        "scenes", LABELS, Sampling(seeds=(7, 7, 8, 7)), rerolls=(Reroll(LABELS > 5, 100), Reroll(LABELS < 2, 5))
+    )
+    found = render_request(json.loads(json.dumps(record(request, "ade20k", seed, picture))))
+    assert found.rerolls == (Reroll(LABELS > 5, expected), Reroll(LABELS < 2, expected - 95))
+    assert found.sampling.seeds == (seed,)

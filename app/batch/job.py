@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from app.settings import ClassScales, scales_in
 from engine import pipeline
 from engine.checkpoint import find_checkpoint
 from engine.device import PrecisionName
 from engine.images import resize_labels
 from engine.palette import load_palette
-from engine.types import EditRequest, LabelMap, RenderRequest, Sampling, check_side
+from engine.record import UNSAID
+from engine.types import EditRequest, Instances, LabelMap, RenderRequest, Sampling, check_side
 
 Size: TypeAlias = int | Literal["map"] | None
 END = 2**20  # bytes of a model file that are looked at from each end
@@ -23,7 +25,7 @@ END = 2**20  # bytes of a model file that are looked at from each end
 class Settings:
     """What holds for every map. size: the computed short side, "map" for each map's own, None for the model's.
 
-    sampling: its seeds are the variations of each map.
+    sampling: its seeds are the variations of each map. class_guidance: scales of single classes, by name.
     """
 
     model: str
@@ -31,6 +33,7 @@ class Settings:
     size: Size
     native: bool
     sampling: Sampling
+    class_guidance: ClassScales = ()
 
     def __post_init__(self) -> None:
         """Raises UserError, so that what is wrong for every map is said before the first."""
@@ -39,20 +42,32 @@ class Settings:
         if self.palette is not None:
             load_palette(self.palette)
 
-    def request(self, model: pipeline.Model, labels: LabelMap, seeds: tuple[int, ...] | None = None) -> RenderRequest:
-        """Of one map (H, W), for some of the seeds or all. Raises UserError."""
+    def request(
+        self,
+        model: pipeline.Model,
+        labels: LabelMap,
+        seeds: tuple[int, ...] | None = None,
+        instances: Instances | None = None,
+    ) -> RenderRequest:
+        """Of one map (H, W) with its objects, for some of the seeds or all. Raises UserError."""
         sampling = replace(self.sampling, seeds=seeds or self.sampling.seeds)
-        request = RenderRequest(model.name, labels, sampling, side_of(labels, self.size))
+        scales = scales_in(model.palette, self.class_guidance)
+        request = RenderRequest(model.name, labels, sampling, side_of(labels, self.size), instances, scales)
         if not self.native:
             return request
         grid = pipeline.computed_grid(model, request)
-        return replace(request, labels=resize_labels(labels, grid.height, grid.width))
+        small = [None if each is None else resize_labels(each, grid.height, grid.width) for each in (labels, instances)]
+        return replace(request, labels=small[0], instances=small[1])
 
     def to_dict(self) -> dict[str, Any]:
         """What decides how a picture of a given map and seed looks, as JSON knows it."""
         path = find_checkpoint(self.model)
         sampling = asdict(self.sampling)
         del sampling["seeds"]
+        if sampling["noise"] == UNSAID["noise"]:
+            del sampling["noise"]  # what folders were begun with that don't say
+        if self.class_guidance:
+            sampling["class_guidance"] = dict(self.class_guidance)
         told = {"model": path.stem, "model file": file_fingerprint(path), "palette": self.palette, "size": self.size}
         return json.loads(json.dumps({**told, "native": self.native, **sampling}))
 

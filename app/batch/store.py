@@ -21,6 +21,7 @@ import psutil
 from PIL import Image
 
 from engine.images import REQUEST_KEY, save_png
+from engine.record import UNSAID
 from engine.types import Photo, UserError
 
 FILES = "index-files"
@@ -66,6 +67,7 @@ def fingerprint(settings: dict[str, Any] | None) -> str:
 
 def difference(former: dict[str, Any], now: dict[str, Any]) -> str:
     """The first setting that differs, in words."""
+    former, now = ({"noise": UNSAID["noise"], **each} for each in (former, now))
     for name in [*now, *former]:
         if former.get(name) != now.get(name):
             if name == "model file":
