@@ -24,14 +24,33 @@ def keep(picture: Photo, record: dict[str, Any], folder: Path | None = None, lik
     now = datetime.datetime.now()
     day = (folder or OUTPUTS) / f"{now:%Y-%m-%d}"
     make_folder(day)
-    stem = f"{now:%H%M%S}-{record['model']}-{record['sampling']['seeds'][0]}"
-    path = day / f"{stem}.png"
-    for number in range(2, 10_000):
-        if not path.exists():
-            break
-        path = day / f"{stem}-{number}.png"
-    save_png(path, picture, record, like)
+    model = re.sub(r"[^\w.+-]", "_", record["model"])[:80]  # the record may come from a file from anywhere
+    path = claimed(day, f"{now:%H%M%S}-{model}-{record['sampling']['seeds'][0]}")
+    try:
+        save_png(path, picture, record, like)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     return path
+
+
+def claimed(folder: Path, stem: str) -> Path:
+    """An empty PNG under a name that was free, so that nobody who saves at the same moment takes it too.
+
+    Raises UserError where it can't be written.
+    """
+    names = (f"{stem}.png", *(f"{stem}-{number}.png" for number in range(2, 10_000)))
+    for path in (folder / name for name in names):
+        try:
+            path.open("xb").close()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(
+                f"{path} can't be written: {error.strerror}. Choose a folder you can write to, with room left."
+            ) from None
+        return path
+    raise UserError(f"{folder} has no name left for {stem}. Move some of its pictures elsewhere.")
 
 
 def keep_photo(file: PhotoFile, folder: Path | None = None) -> str:
