@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import time
 import zlib
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
+from app.modules import STATIC, script
 from engine.palette import Palette, load_palette, palette_names
 from engine.types import LabelMap, UserError
 
-STATIC = Path(__file__).parent / "static"
 MIN_SIDE = 8
 MAX_SIDE = 2048
 CONTAINER = '<div class="spadework"></div>'
 
-Payload = dict[str, Any]  # {"w", "h", "z": base64(zlib(indices)), "palette", "seq"}, to the browser also "under"
+# {"w", "h", "z": base64(zlib(indices)), "palette", "seq"}, with objects also "i": base64(zlib(uint16 little endian)),
+# to the browser also "under"
+Payload = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,13 @@ class Painted:
 
     under: a photo for the browser to show beneath the map, as a data URL of a JPEG or PNG, stretched over the map's
         area; "" takes the present one away, None leaves it. Only on its way to the browser: what comes back has None.
+    instances: object numbers, 0 where an object is a connected area of its class; None where no pixel has a number.
     """
 
     labels: LabelMap  # uint8 (H, W), 8 to 2048 a side
     palette: str
     under: str | None = None
+    instances: np.ndarray | None = None  # uint16 (H, W)
 
 
 class LabelCanvas(gr.HTML):
@@ -54,12 +56,14 @@ class LabelCanvas(gr.HTML):
         palette: str = "ade20k",
         canvas_id: str = "canvas",
         size: tuple[int, int] = (512, 512),
+        results: bool = False,
         **kwargs: Any,
     ) -> None:
         """
         palette: of the empty map that a first visit shows
         canvas_id: names the autosave in the browser and is what `window.spadework.payload` is asked for
         size: height and width of that empty map
+        results: a pane for results stands beside the map; `window.spadework.result` shows one in it
         """
         gr.set_static_paths([STATIC])
         config = {
@@ -68,9 +72,16 @@ class LabelCanvas(gr.HTML):
             "height": size[0],
             "width": size[1],
             "palettes": browser_palettes(),
+            "results": results,
         }
         kwargs = {"container": False, "padding": False, **kwargs}
-        super().__init__(value, html_template=CONTAINER, js_on_load=_script(config), apply_default_css=False, **kwargs)
+        super().__init__(
+            value,
+            html_template=CONTAINER,
+            js_on_load=script("canvas.js", ".spadework", config),
+            apply_default_css=False,
+            **kwargs,
+        )
 
     def preprocess(self, payload: Payload | None) -> Painted | None:
         """Raises UserError where the payload is no label map within the bounds."""
@@ -80,7 +91,11 @@ class LabelCanvas(gr.HTML):
         return encode(value) if value is not None else None
 
     def api_info(self) -> dict[str, Any]:
-        return {"type": "object", "description": "{w, h, z: base64 of zlib of the class indices, palette, seq}"}
+        objects = "with objects also i: base64 of zlib of their numbers, uint16 little endian"
+        return {
+            "type": "object",
+            "description": f"{{w, h, z: base64 of zlib of the class indices, palette, seq; {objects}}}",
+        }
 
     def example_payload(self) -> Payload:
         return encode(Painted(np.zeros((MIN_SIDE, MIN_SIDE), np.uint8), palette_names()[0]))
@@ -92,10 +107,13 @@ class LabelCanvas(gr.HTML):
 def encode(painted: Painted) -> Payload:
     """The payload of a map. Its number is above any that a page counts, so the browser takes it for a new one."""
     height, width = painted.labels.shape
-    data = zlib.compress(np.ascontiguousarray(painted.labels, np.uint8).tobytes())
     seq = time.time_ns() // 1000
-    payload = {"w": width, "h": height, "z": base64.b64encode(data).decode(), "palette": painted.palette, "seq": seq}
-    return payload if painted.under is None else {**payload, "under": painted.under}
+    payload = {"w": width, "h": height, "z": _deflate(painted.labels, "u1"), "palette": painted.palette, "seq": seq}
+    if painted.instances is not None and painted.instances.any():
+        payload["i"] = _deflate(painted.instances, "<u2")
+    if painted.under is not None:
+        payload["under"] = painted.under
+    return payload
 
 
 def decode(payload: Payload) -> Painted:
@@ -104,14 +122,24 @@ def decode(payload: Payload) -> Painted:
     Raises UserError where a side, the palette, the data's length or a class index is out of bounds.
     """
     width, height, palette = _header(payload)
-    labels = np.frombuffer(_inflate(payload.get("z"), width * height), np.uint8).reshape(height, width)
+    pixels = f"{width * height} pixels"
+    labels = np.frombuffer(_inflate(payload.get("z"), width * height, pixels), np.uint8).reshape(height, width)
     highest = int(labels.max())
     if highest >= palette.size:
         raise UserError(
             f"Label {highest} is outside {palette.title} (0 to {palette.size - 1}). "
             "Open the map with the palette it was painted with."
         )
-    return Painted(labels, palette.name)
+    return Painted(labels, palette.name, instances=_instances(payload.get("i"), height, width))
+
+
+def _instances(text: Any, height: int, width: int) -> np.ndarray | None:
+    """The object numbers, uint16 (H, W); None where there are none or all are 0."""
+    if text is None:
+        return None
+    data = _inflate(text, 2 * height * width, f"object numbers of {height * width} pixels")
+    instances = np.frombuffer(data, "<u2").astype(np.uint16, copy=False).reshape(height, width)
+    return instances if instances.any() else None
 
 
 def _header(payload: Payload) -> tuple[int, int, Palette]:
@@ -129,8 +157,13 @@ def _header(payload: Payload) -> tuple[int, int, Palette]:
     return width, height, load_palette(name)
 
 
-def _inflate(text: Any, length: int) -> bytes:
-    """Exactly `length` bytes out of base64 zlib, or UserError."""
+def _deflate(plane: np.ndarray, kind: str) -> str:
+    """base64 zlib of a plane's numbers; refuses an array of another type than `kind` rather than wrap its values."""
+    return base64.b64encode(zlib.compress(plane.astype(kind, casting="safe").tobytes())).decode()
+
+
+def _inflate(text: Any, length: int, content: str) -> bytes:
+    """Exactly `length` bytes out of base64 zlib, or UserError, which names what they should have been."""
     inflater = zlib.decompressobj()
     try:
         data = inflater.decompress(base64.b64decode(text, validate=True), length + 1)
@@ -138,7 +171,7 @@ def _inflate(text: Any, length: int) -> bytes:
         data = b""
     if len(data) != length or not inflater.eof or inflater.unused_data:
         raise UserError(
-            f"The label map's data does not hold the {length} pixels that its size names. "
+            f"The label map's data does not hold the {content} that its size names. "
             "Reload the page; the painting is kept in the browser."
         )
     return data
@@ -162,18 +195,10 @@ def _browser_palette(palette: Palette) -> dict[str, Any]:
         }
         for c in palette.classes
     ]
-    return {"name": palette.name, "title": palette.title, "unlabelled": palette.unlabelled, "classes": classes}
-
-
-def _script(config: dict[str, Any]) -> str:
-    """Fetches every module afresh before the import, for a browser would else mix old ones and new after an update."""
-    files = [f"gradio_api/file={path}" for path in sorted(STATIC.iterdir()) if path.suffix in (".js", ".css")]
-    module = f"gradio_api/file={STATIC / 'canvas.js'}"
-    return f"""
-        const at = path => new URL(path, document.baseURI).href;
-        const host = {{props, trigger, watch}};
-        const config = {json.dumps(config)};
-        Promise.all({json.dumps(files)}.map(path => fetch(at(path), {{cache: "no-cache"}})))
-            .then(() => import(at({json.dumps(module)})))
-            .then(module => module.mount(element.querySelector(".spadework"), host, config));
-    """
+    return {
+        "name": palette.name,
+        "title": palette.title,
+        "unlabelled": palette.unlabelled,
+        "edges": palette.has_edges,
+        "classes": classes,
+    }

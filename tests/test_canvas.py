@@ -36,6 +36,32 @@ def test_a_map_goes_round(labels):
     np.testing.assert_array_equal(back.labels, labels)
 
 
+@pytest.fixture
+def instances() -> np.ndarray:
+    return np.random.default_rng(4).integers(0, 65536, (40, 30), np.uint16)
+
+
+def test_object_numbers_go_round(labels, instances):
+    canvas = LabelCanvas()
+    sent = canvas.postprocess(Painted(labels, "ade20k", instances=instances))
+    assert zlib.decompress(base64.b64decode(sent["i"])) == instances.astype("<u2").tobytes()
+    back = canvas.preprocess(sent)
+    assert back.instances.dtype == np.uint16
+    np.testing.assert_array_equal(back.instances, instances)
+    np.testing.assert_array_equal(back.labels, labels)
+
+
+def test_maps_without_objects_have_no_numbers(labels, instances):
+    assert decode(payload(labels)).instances is None
+    assert "i" not in encode(Painted(labels, "ade20k", instances=np.zeros_like(instances)))
+    assert decode(payload(labels, i=z(bytes(2400)))).instances is None
+
+
+def test_a_plane_of_another_type_is_not_wrapped(labels, instances):
+    with pytest.raises(TypeError):
+        encode(Painted(labels, "ade20k", instances=instances.astype(np.int32)))
+
+
 @pytest.mark.parametrize("under", ["data:image/png;base64,AAAA", "", None])
 def test_a_photo_goes_to_the_browser_and_never_comes_back(labels, under):
     canvas = LabelCanvas()
@@ -100,6 +126,12 @@ def test_a_label_outside_the_palette_is_refused(labels):
 def test_data_that_is_no_map_of_that_size_is_refused(labels, data):
     with pytest.raises(UserError, match="does not hold the 1200 pixels"):
         decode(payload(labels, z=data))
+
+
+@pytest.mark.parametrize("data", [z(bytes(2399)), z(bytes(2401)), z(bytes(50_000_000)), "not base64!", "", 12, [1]])
+def test_object_numbers_that_do_not_fill_the_map_are_refused(labels, data):
+    with pytest.raises(UserError, match="does not hold the object numbers of 1200 pixels"):
+        decode(payload(labels, i=data))
 
 
 @pytest.mark.parametrize("wrong", ["text", 7, [1]])

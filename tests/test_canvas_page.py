@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 import pytest
+from canvas_driver import PAYLOAD, Driver
 from PIL import Image
 
-from app.canvas import LabelCanvas, Painted, decode
+from app.canvas import LabelCanvas, Painted
 from engine.label_files import read_label_map
 from engine.palette import load_palette
 
@@ -17,7 +18,6 @@ pytest_plugins = ["browser"]
 
 ADE = load_palette("ade20k")
 INDEX = {c.name: c.index for c in ADE.classes}
-PAYLOAD = "() => window.spadework.payload('canvas')"
 HAS_PHOTO = "() => window.spadework.hasUnder('canvas')"
 LEFT, RIGHT = (200, 40, 90), (20, 160, 60)
 
@@ -88,40 +88,32 @@ def canvas(open_page, server):
 
     def open_(**options):
         server.stroke = server.button = None
-        return Driver(open_page(server.url, **options), server)
+        return Visitor(open_page(server.url, **options), server)
 
     return open_
 
 
-class Driver:
-    """What an artist does, in map pixels."""
+class Visitor(Driver):
+    """A driver that knows the page's other widgets and what Python was given. The map is fitted to the view."""
 
     def __init__(self, page, server):
-        self.page, self.server = page, server
-        self.ready()
-
-    def ready(self):
-        self.page.wait_for_selector("[data-ready]")
-        self.page.locator(".sw-stage").hover()
+        self.server = server
+        super().__init__(page)
 
     def at(self, x, y):
         """The place on the page of a point of the 512 × 512 map that is fitted to the view."""
-        box = self.page.locator(".sw-stage").bounding_box()
+        box = self.box()
         side = min(box["width"], box["height"]) - 24
         left, top = box["x"] + (box["width"] - side) / 2, box["y"] + (box["height"] - side) / 2
         return left + x * side / 512, top + y * side / 512
 
     def stroke(self, *points):
+        self.page.locator(".sw-stage").scroll_into_view_if_needed()
         self.page.mouse.move(*self.at(*points[0]))
         self.page.mouse.down()
         for point in points[1:]:
             self.page.mouse.move(*self.at(*point), steps=8)
         self.page.mouse.up()
-
-    def choose(self, name):
-        self.page.keyboard.press("/")
-        self.page.keyboard.type(name)
-        self.page.keyboard.press("Enter")
 
     def open_photo(self):
         self.page.click("#photo")
@@ -134,23 +126,9 @@ class Driver:
         shot = np.asarray(Image.open(io.BytesIO(self.page.screenshot())).convert("RGB"))
         return shot[int(y), int(x)].astype(int)
 
-    def press(self, key):
-        self.page.keyboard.press(key)
-
-    @property
-    def painted(self):
-        return decode(self.page.evaluate(PAYLOAD))
-
-    @property
-    def labels(self):
-        return self.painted.labels
-
     @property
     def current(self):
         return self.page.locator(".sw-now-name").inner_text()
-
-    def pressed(self, command):
-        return self.page.get_attribute(f"[data-command={command}]", "aria-pressed") == "true"
 
     def python_has(self, labels, attempts=60):
         """Waits until Python's last map is this one."""
@@ -240,6 +218,35 @@ def test_a_reload_brings_the_painting_back(canvas, open_page):
     c.page.click("#generate")
     c.page.wait_for_function("document.querySelector('#said textarea').value === 'generated'")
     np.testing.assert_array_equal(c.server.button.labels, labels)
+
+
+def test_a_reload_in_the_middle_of_a_stroke_keeps_it(canvas, open_page):
+    c = canvas()
+    c.choose("water")
+    c.page.wait_for_timeout(300)  # what was kept before is written
+    c.page.mouse.move(*c.at(100, 100))
+    c.page.mouse.down()
+    c.page.mouse.move(*c.at(300, 300), steps=5)
+    labels = c.labels
+    assert (labels == INDEX["water"]).any()
+    open_page.reload(c.page)
+    c.page.mouse.up()
+    c.ready()
+    np.testing.assert_array_equal(c.labels, labels)
+    assert c.current == "water"
+
+
+def test_two_tabs_say_that_they_share_one_place(canvas, server):
+    one = canvas()
+    second = one.page.context.new_page()
+    second.goto(server.url)
+    other = Visitor(second, server)
+    for c, name in ((one, "water"), (other, "tree")):
+        c.choose(name)
+        c.stroke((100, 100), (300, 300))
+    kept = one.page.locator(".sw-kept")
+    kept.filter(has_text="another tab").wait_for()
+    assert (one.labels == INDEX["water"]).any()
 
 
 def test_typing_is_not_painting(canvas):

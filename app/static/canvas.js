@@ -8,15 +8,17 @@ import { helpSheet, newMapSheet } from "./dialogs.js";
 import { LabelDocument, blank } from "./document.js";
 import { el } from "./dom.js";
 import { Editor } from "./editor.js";
-import { HostLink, belongs } from "./host.js";
+import { HostLink } from "./host.js";
 import { CanvasInput, listenForGlobalKeys } from "./input.js";
+import { autosave, restore } from "./keeping.js";
+import { Overlay } from "./overlay.js";
 import { PalettePanel } from "./palette.js";
+import { Badges } from "./panels.js";
 import { labelMapPng } from "./png.js";
-import { discCorner } from "./raster.js";
-import * as store from "./store.js";
+import { ResultPane } from "./result.js";
 import { acceptDrops, followSize, followTheme, returnFocus } from "./surroundings.js";
 import { StatusLine, Toolbar } from "./toolbar.js";
-import { MAP_OPACITY, Underlay, openPhoto } from "./underlay.js";
+import { Underlay } from "./underlay.js";
 import { View } from "./view.js";
 
 /**
@@ -26,6 +28,7 @@ import { View } from "./view.js";
  * @property {number} width
  * @property {number} height
  * @property {Record<string, import("./classes.js").Palette>} palettes
+ * @property {boolean} [results]  a pane for results stands beside the map
  */
 /**
  * What outlives a mount: the host may take the component off the page and put it back.
@@ -37,11 +40,16 @@ import { View } from "./view.js";
  * @property {AbortController} mounted
  * @property {Promise<void>} ready  the autosave has been read
  * @property {Editor} [editor]
+ * @property {ResultPane} [result]
+ * @property {import("./result.js").Shown | null} [shown]  the result that is shown
  */
 /** @typedef {ReturnType<typeof build>} Parts */
 
 /** @type {Map<string, Session>} */
 const sessions = new Map();
+
+/** What the page told of a model before the canvas stood. @type {Map<string, [string, Record<string, number> | null]>} */
+const toldOf = new Map();
 
 /**
  * Builds the component.
@@ -68,6 +76,8 @@ export function mount(element, host, config) {
     root.style.visibility = "";
     view.readGround();
     update();
+    parts.panel.recount();
+    parts.overlay.readSelection();
     link.publish();
     root.dataset.ready = "";
     if (fresh) announce(config.id, session);
@@ -104,29 +114,40 @@ function sessionFor(config) {
     ready: Promise.resolve(),
   };
   sessions.set(config.id, session);
+  const told = toldOf.get(config.id);
+  if (told) session.picker.know(...told);
   return { session, fresh: true };
 }
 
 /** @param {Session} session @param {Config} config */
 function build(session, config) {
-  const canvas = el("canvas", { class: "sw-pixels" });
-  const ring = el("div", { class: "sw-ring" });
+  const [canvas, above] = [el("canvas", { class: "sw-pixels" }), el("canvas", { class: "sw-pixels" })];
   const label = "Label map. Paint with the pointer; press the question mark for keys.";
-  const stage = el("div", { class: "sw-stage", tabindex: 0, role: "application", "aria-label": label }, canvas, ring);
+  const stage = el("div", { class: "sw-stage", tabindex: 0, role: "application", "aria-label": label }, canvas, above);
   const { doc, picker, underlay } = session;
+  const { signal } = session.mounted;
   const view = new View(canvas, doc, underlay, picker.palette);
   const editor = new Editor(config.id, doc, view, picker, underlay);
-  if (session.editor) Object.assign(editor, { tool: session.editor.tool, size: session.editor.size });
+  editor.hasResults = Boolean(config.results);
+  if (session.editor) editor.takeOver(session.editor);
   session.editor = editor;
   const focusStage = () => stage.focus({ preventScroll: true });
-  const toolbar = new Toolbar(editor);
+  const toolbar = new Toolbar(editor, focusStage);
   const panel = new PalettePanel(editor, focusStage);
-  const status = new StatusLine(editor, toolbar.views);
+  const badges = new Badges(editor);
+  const status = new StatusLine(editor, badges.element, toolbar.photo, toolbar.views);
   const sheets = { help: helpSheet(), new: newMapSheet(editor) };
-  const frame = el("div", { class: "sw-frame" }, toolbar.options, toolbar.tools, stage, panel.element, status.element);
+  const result = new ResultPane(view);
+  if (session.shown) result.show(session.shown);
+  session.result = result;
+  const panes = el("div", { class: "sw-panes" }, stage, ...(config.results ? [result.element] : []));
+  const frame = el("div", { class: "sw-frame" }, toolbar.options, toolbar.tools, panes, panel.element, status.element);
   const root = el("div", { class: "sw-root" }, frame, sheets.help.element, sheets.new.element);
-  const input = new CanvasInput(root, stage, editor, session.mounted.signal);
-  return { root, stage, ring, view, editor, toolbar, panel, status, sheets, input, focusStage };
+  const input = new CanvasInput(root, stage, editor, signal);
+  const overlay = new Overlay(above, editor, input, signal);
+  result.listen(signal);
+  const shown = { root, stage, panes, view, overlay, result };
+  return { ...shown, editor, toolbar, panel, badges, status, sheets, input, focusStage };
 }
 
 /**
@@ -137,47 +158,45 @@ function build(session, config) {
  * @param {HostLink} link
  * @returns {() => void} shows the present state in every part
  */
-function wire({ stage, ring, view, editor, toolbar, panel, status, sheets, input }, session, config, link) {
-  const { doc, picker, underlay } = session;
+function wire(parts, session, config, link) {
+  const { stage, panes, view, overlay, result, editor, toolbar, panel, badges, status, sheets, input } = parts;
   const showPointer = () => {
-    const at = input.hover && view.toMap(input.hover.clientX, input.hover.clientY);
-    status.update(at);
+    editor.pointer = input.hover && view.toMap(input.hover.clientX, input.hover.clientY);
+    status.update(editor.pointer);
     stage.dataset.intent = input.intent;
-    placeRing(ring, editor, input, at);
+    overlay.request();
+    result.mark(editor.pointer);
   };
   const update = () => {
     toolbar.update();
     panel.update();
+    badges.update();
+    view.showEdges(editor.hasObjects && editor.edges);
+    if (!editor.seen) result.back(session.shown ?? null);
+    panes.dataset.layout = editor.hasResults ? editor.layout : "map";
     showPointer();
   };
-  doc.onpixels = (rect) => {
-    picker.use(doc.palette);
-    underlay.showMap();
-    view.repaint(rect);
-  };
   const keep = autosave(session, editor, status);
-  doc.onstep = () => {
-    update();
-    link.publish();
-    keep.map();
-  };
-  underlay.onphoto = keep.photo;
-  underlay.onchange = () => {
+  wireDocument(parts, session, link, keep, update);
+  session.underlay.onphoto = keep.photo;
+  session.underlay.onchange = () => {
     update();
     view.request();
   };
-  let shown = picker.palette;
-  picker.onchange = () => {
-    if (picker.palette !== shown) view.setPalette((shown = picker.palette));
+  session.picker.onchange = update;
+  session.picker.onkeep = keep.map;
+  editor.onchange = () => {
+    const over = editor.hasResults && editor.layout === "over";
+    if (session.underlay.over !== over) session.underlay.setOver(over);
     update();
+    keep.soon();
   };
-  editor.onchange = update;
+  editor.onsay = (text) => status.say(text);
   editor.onask = (question) => (question === "search" ? panel.focusSearch() : sheets[question].open());
-  editor.onsave = () => {
-    download(labelMapPng(doc.content, picker.palette), `${doc.palette}-${doc.width}x${doc.height}.png`);
-  };
+  editor.onsave = () => download(...mapFile(session));
   view.onview = () => {
     toolbar.updateZoom();
+    result.place();
     showPointer();
   };
   input.onhover = showPointer;
@@ -186,65 +205,37 @@ function wire({ stage, ring, view, editor, toolbar, panel, status, sheets, input
 }
 
 /**
- * Keeps the session in this browser: the map after each step, the photo, which is large, only when it changes.
+ * What follows a change of the document: it is drawn, shown, kept, and told to the host and the page.
+ * @param {Parts} parts
  * @param {Session} session
- * @param {Editor} editor
- * @param {StatusLine} status
+ * @param {HostLink} link
+ * @param {ReturnType<typeof autosave>} keep
+ * @param {() => void} update
  */
-function autosave({ doc, picker, underlay }, editor, status) {
-  let photoKept = Promise.resolve(true);
-  return {
-    photo() {
-      photoKept = store.savePhoto(editor.id, underlay.photo?.url ?? "");
-    },
-    async map() {
-      const content = { ...doc.content, labels: doc.labels.slice() };
-      const tools = { size: editor.size, choices: picker.choices, mapOpacity: underlay.opacity };
-      const kept = await Promise.all([store.save(editor.id, { content, tools }), photoKept]);
-      status.warn(kept.every(Boolean) ? "" : "Not kept in this browser");
-    },
+function wireDocument({ view, overlay, editor, panel }, { doc, picker, underlay }, link, keep, update) {
+  let painted = false;
+  doc.onpixels = (rect) => {
+    painted = true;
+    picker.use(doc.palette);
+    underlay.showMap();
+    view.repaint(rect);
+    keep.soon();
+  };
+  doc.onselection = () => overlay.readSelection();
+  doc.onstep = () => {
+    update();
+    keep.map();
+    if (!painted) return; // a step of the selection alone
+    painted = false;
+    panel.recount();
+    link.publish();
+    document.dispatchEvent(new CustomEvent("spadework:stroke", { detail: { id: editor.id } }));
   };
 }
 
-/**
- * Begins with what this browser kept, else with what the host was given.
- * @param {Session} session
- * @param {Parts} parts
- * @param {Config} config
- * @param {HostLink} link
- */
-async function restore({ doc, picker, underlay }, { view, editor }, config, link) {
-  const saved = await store.load(config.id);
-  const photo = await store.loadPhoto(config.id);
-  const first = saved ?? (await link.first());
-  if (first && belongs(first.content, config.palettes)) Object.assign(doc.content, first.content);
-  if (photo !== null) underlay.photo = await openPhoto(photo);
-  else if (first?.photo) underlay.show(first.photo);
-  if (saved) {
-    picker.restore(saved.tools.choices);
-    editor.setSize(saved.tools.size);
-    underlay.setOpacity(saved.tools.mapOpacity ?? MAP_OPACITY);
-  }
-  picker.use(doc.palette);
-  view.repaint({ x: 0, y: 0, w: doc.width, h: doc.height });
-}
-
-/**
- * The outline of what the brush would cover, on the very pixels.
- * @param {HTMLElement} ring
- * @param {Editor} editor
- * @param {CanvasInput} input
- * @param {{x: number, y: number} | null} at
- */
-function placeRing(ring, editor, input, at) {
-  const brush = ["brush", "eraser", "stroke"].includes(input.intent);
-  ring.hidden = !at || !brush;
-  if (!at || !brush) return;
-  const { scale, x, y } = editor.view;
-  const corner = discCorner(at.x, at.y, editor.size);
-  ring.style.width = ring.style.height = `${editor.size * scale}px`;
-  ring.style.transform = `translate(${x + corner.x * scale}px, ${y + corner.y * scale}px)`;
-  ring.classList.toggle("sw-square", editor.size < 3);
+/** @param {Session} session @returns {[Blob, string]} the map as a file, and its name */
+function mapFile({ doc, picker }) {
+  return [labelMapPng(doc.content, picker.palette), `${doc.palette}-${doc.width}x${doc.height}.png`];
 }
 
 /** @param {Blob} blob @param {string} name */
@@ -298,5 +289,61 @@ listenForGlobalKeys();
    */
   hasUnder(id) {
     return Boolean(sessions.get(id)?.underlay.photo);
+  },
+
+  /**
+   * Shows a result beside the map, or under it.
+   * @param {string} id
+   * @param {import("./result.js").Shown} shown
+   */
+  async result(id, shown) {
+    const session = sessions.get(id);
+    if (!session?.result || !(await session.result.show(shown))) return;
+    session.editor?.showSeen(false);
+    session.shown = shown;
+    session.underlay.showResult({ url: shown.url, image: session.result.image });
+  },
+
+  /**
+   * Shows what the model sees of the map, in the result's place, if that is still wanted.
+   * @param {string} id
+   * @param {import("./result.js").Shown} shown
+   */
+  seen(id, shown) {
+    const session = sessions.get(id);
+    if (session?.editor?.seen) session.result?.show(shown);
+  },
+
+  /**
+   * An area of the map, as the server's records hold one: the selection's pixels or those of the current class.
+   * @param {string} id
+   * @param {"selection" | "class"} which
+   * @returns {{w: number, h: number, z: string} | null} null where there is none
+   */
+  area(id, which) {
+    const session = sessions.get(id);
+    if (!session) return null;
+    const { doc, picker } = session;
+    const inside = which === "selection" ? doc.selection : doc.labels.map((label) => Number(label === picker.choice.current));
+    return inside && encode({ ...doc.content, instances: null, labels: Uint8Array.from(inside) }, 0);
+  },
+
+  /**
+   * Hands a file of the server's to the artist.
+   * @param {{url: string, name: string}} link
+   */
+  download({ url, name }) {
+    el("a", { href: new URL(url, document.baseURI).href, download: name }).click();
+  },
+
+  /**
+   * Tells what the model has seen, so that the palette can mark the classes that it hardly knows.
+   * @param {string} id
+   * @param {string} palette  the model's
+   * @param {Record<string, number> | null} shares  of the training pixels, from 0 to 1, by class name; null: not known
+   */
+  know(id, palette, shares) {
+    toldOf.set(id, [palette, shares]);
+    sessions.get(id)?.picker.know(palette, shares);
   },
 };

@@ -1,14 +1,17 @@
 /**
- * The payload between page and server: {w, h, z, palette, seq}, z = base64 of the zlib stream of the class indices.
+ * The payload between page and server: {w, h, z, palette, seq}, z = base64 of the zlib stream of the class indices;
+ * with objects also i, the same of the object numbers, two bytes each, the low one first.
  * From the server it may name a photo to put under the map: `under`, a data URL, or "" to take the present one away.
  *
  * Compression is written out here because it must be synchronous: the newest map is then in place before the
  * pointer-up handler returns, and no press of Generate, however quick, can miss the last stroke. Label maps are runs
- * and rows that repeat the row above, so two match distances (1 and the row's length) come close to a full search.
+ * and rows that repeat the row above, so two match distances (one pixel and one row) come close to a full search.
  */
 
+import { isZero } from "./delta.js";
+
 /** @typedef {import("./document.js").Content} Content */
-/** @typedef {{w: number, h: number, z: string, palette: string, seq: number, under?: string}} Payload */
+/** @typedef {{w: number, h: number, z: string, i?: string, palette: string, seq: number, under?: string}} Payload */
 
 const MIN_MATCH = 3;
 const MAX_MATCH = 258;
@@ -29,12 +32,11 @@ function reversed(code, bits) {
   return out;
 }
 
-/** RFC 1951, 3.2.6: the fixed code of literals and lengths, as [code, bits]. */
-const LITERALS = Array.from({ length: 288 }, (_, s) => {
-  if (s < 144) return [reversed(0x30 + s, 8), 8];
-  if (s < 256) return [reversed(0x190 + s - 144, 9), 9];
-  if (s < 280) return [reversed(s - 256, 7), 7];
-  return [reversed(0xc0 + s - 280, 8), 8];
+/** RFC 1951, 3.2.6: the fixed code of literals and lengths. */
+const LITERAL_BITS = Uint8Array.from({ length: 288 }, (_, s) => (s < 144 || s >= 280 ? 8 : s < 256 ? 9 : 7));
+const LITERALS = Uint16Array.from(LITERAL_BITS, (bits, s) => {
+  const base = s < 144 ? 0x30 : s < 256 ? 0x190 - 144 : s < 280 ? -256 : 0xc0 - 280;
+  return reversed(base + s, bits);
 });
 
 /**
@@ -128,12 +130,13 @@ function matchLength(bytes, at, distance) {
  * zlib (RFC 1950) of an image's bytes, in one fixed-Huffman block.
  * @param {Uint8Array} bytes
  * @param {number} stride  bytes a row
+ * @param {number} [each]  bytes a pixel
  * @returns {Uint8Array}
  */
-export function deflate(bytes, stride) {
+export function deflate(bytes, stride, each = 1) {
   const out = new BitWriter();
   const above = Math.min(stride, MAX_DISTANCE);
-  const distances = [1, above].map((distance) => {
+  const distances = [each, above].map((distance) => {
     const symbol = DISTANCES.findLastIndex(([base]) => base <= distance);
     return { distance, code: reversed(symbol, 5), extra: distance - DISTANCES[symbol][0], bits: DISTANCES[symbol][1] };
   });
@@ -141,22 +144,23 @@ export function deflate(bytes, stride) {
   out.put(0x01, 8);
   out.put(0b011, 3);
   for (let at = 0; at < bytes.length; ) {
-    const run = matchLength(bytes, at, 1);
+    const run = matchLength(bytes, at, each);
     const repeat = run < MAX_MATCH ? matchLength(bytes, at, above) : 0;
     const length = Math.max(run, repeat);
     if (length < MIN_MATCH) {
-      out.put(...LITERALS[bytes[at++]]);
+      out.put(LITERALS[bytes[at]], LITERAL_BITS[bytes[at]]);
+      at++;
       continue;
     }
     const symbol = LENGTH_SYMBOL[length];
     const { code, extra, bits } = distances[repeat > run ? 1 : 0];
-    out.put(...LITERALS[257 + symbol]);
+    out.put(LITERALS[257 + symbol], LITERAL_BITS[257 + symbol]);
     out.put(length - LENGTHS[symbol][0], LENGTHS[symbol][1]);
     out.put(code, 5);
     out.put(extra, bits);
     at += length;
   }
-  out.put(...LITERALS[END_OF_BLOCK]);
+  out.put(LITERALS[END_OF_BLOCK], LITERAL_BITS[END_OF_BLOCK]);
   out.flush();
   const check = adler32(bytes);
   for (const shift of [24, 16, 8, 0]) out.put((check >>> shift) & 255, 8);
@@ -198,21 +202,49 @@ export function fromBase64(text) {
 }
 
 /**
+ * @param {Uint16Array} numbers
+ * @returns {Uint8Array} two bytes each, the low one first
+ */
+function toBytes(numbers) {
+  const bytes = new Uint8Array(2 * numbers.length);
+  for (let i = 0; i < numbers.length; i++) {
+    bytes[2 * i] = numbers[i] & 255;
+    bytes[2 * i + 1] = numbers[i] >> 8;
+  }
+  return bytes;
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @returns {Uint16Array}
+ */
+function fromBytes(bytes) {
+  const numbers = new Uint16Array(bytes.length / 2);
+  for (let i = 0; i < numbers.length; i++) numbers[i] = bytes[2 * i] | (bytes[2 * i + 1] << 8);
+  return numbers;
+}
+
+/**
  * @param {Content} content
  * @param {number} seq  counts what this page has sent
  * @returns {Payload}
  */
-export function encode(content, seq) {
-  const { width, height, palette, labels } = content;
-  return { w: width, h: height, z: toBase64(deflate(labels, width)), palette, seq };
+export function encode({ width, height, palette, labels, instances }, seq) {
+  const payload = { w: width, h: height, z: toBase64(deflate(labels, width)), palette, seq };
+  if (!instances || isZero(instances)) return payload;
+  return { ...payload, i: toBase64(deflate(toBytes(instances), 2 * width, 2)) };
 }
 
 /**
  * @param {Payload} payload
  * @returns {Promise<Content>}
  */
-export async function decode({ w, h, z, palette }) {
+export async function decode({ w, h, z, i, palette }) {
   const labels = await inflate(fromBase64(z), w * h);
   if (labels.length !== w * h) throw new RangeError(`The map holds ${labels.length} pixels where ${w} × ${h} are due.`);
-  return { width: w, height: h, palette, labels };
+  const numbers = i ? await inflate(fromBase64(i), 2 * w * h) : null;
+  if (numbers && numbers.length !== 2 * w * h) {
+    throw new RangeError(`The map holds ${numbers.length} bytes of object numbers where 2 × ${w} × ${h} are due.`);
+  }
+  return { width: w, height: h, palette, labels, instances: numbers && fromBytes(numbers) };
 }

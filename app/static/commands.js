@@ -4,40 +4,66 @@
  */
 
 /** @typedef {import("./editor.js").Editor} Editor */
+/** @typedef {import("./editor.js").Tool} Tool */
 /**
  * @typedef {object} Command
  * @property {string} id
  * @property {string} title
  * @property {string[]} keys  the first one is shown
  * @property {(editor: Editor) => void} run
- * @property {string} [icon]
+ * @property {string | ((editor: Editor) => string)} [icon]
  * @property {(editor: Editor) => boolean} [active]  pressed in
  * @property {(editor: Editor) => boolean} [enabled]
  * @property {boolean} [once]  a key held down does not repeat it
+ * @property {boolean} [still]  waits for the pointer to come up: it changes the map or its history
  */
 
 /**
- * @param {string} id
+ * @param {Tool} id
  * @param {string} title
  * @param {string} key
+ * @param {Partial<Command>} [more]
  * @returns {Command}
  */
-function tool(id, title, key) {
-  return { id, title, keys: [key], icon: id, run: (e) => e.setTool(id), active: (e) => e.tool === id };
+function tool(id, title, key, more = {}) {
+  return { id, title, keys: [key], icon: id, run: (e) => e.setTool(id), active: (e) => e.tool === id, ...more };
 }
 
 /** @type {Command[]} */
 export const TOOLS = [
   tool("brush", "Brush", "B"),
   tool("eraser", "Eraser", "E"),
-  tool("fill", "Fill region", "G"),
+  tool("shape", "Shape", "U", { icon: (e) => e.shape, run: (e) => e.setOrTurn("shape"), once: true }),
+  tool("lasso", "Lasso", "L"),
+  tool("fill", "Fill", "G"),
+  tool("select", "Select", "W"),
+  tool("move", "Move area", "V"),
   tool("pick", "Pick class", "I"),
   tool("pan", "Move view", "H"),
 ];
 
+/** What each tool is among its kinds. @type {Command[]} */
+const KINDS = [
+  { id: "next-shape", title: "Next shape: line, rectangle, ellipse, polygon", keys: ["Shift+U"], run: (e) => e.turn("shape") },
+  { id: "next-lasso", title: "Lasso: paint or select", keys: ["Shift+L"], run: (e) => e.turn("lasso") },
+  { id: "next-fill", title: "Fill: connected or everywhere", keys: ["Shift+G"], run: (e) => e.turn("fill") },
+  { id: "next-select", title: "Select: area or class", keys: ["Shift+W"], run: (e) => e.turn("select") },
+];
+
+/** @param {Editor} e */
+const selected = (e) => e.doc.selection !== null;
+
 /** @type {Command[]} */
 export const HISTORY = [
-  { id: "undo", title: "Undo", keys: ["Ctrl+Z"], icon: "undo", run: (e) => e.undo(), enabled: (e) => e.doc.canUndo },
+  {
+    id: "undo",
+    title: "Undo",
+    keys: ["Ctrl+Z"],
+    icon: "undo",
+    run: (e) => e.undo(),
+    enabled: (e) => e.doc.canUndo,
+    still: true,
+  },
   {
     id: "redo",
     title: "Redo",
@@ -45,6 +71,45 @@ export const HISTORY = [
     icon: "redo",
     run: (e) => e.redo(),
     enabled: (e) => e.doc.canRedo,
+    still: true,
+  },
+];
+
+/** What the bar of options shows while something is selected. @type {Command[]} */
+export const SELECTION = [
+  { id: "grow", title: "Grow", keys: [], icon: "grow", run: (e) => e.doc.growSelection(e.amount), enabled: selected },
+  { id: "shrink", title: "Shrink", keys: [], icon: "shrink", run: (e) => e.doc.shrinkSelection(e.amount), enabled: selected },
+  {
+    id: "invert",
+    title: "Invert selection",
+    keys: ["Ctrl+Shift+I", "Shift+F7"],
+    icon: "invert",
+    run: (e) => e.doc.invertSelection(),
+    enabled: selected,
+    still: true,
+  },
+  {
+    id: "deselect",
+    title: "Deselect",
+    keys: ["Ctrl+D"],
+    icon: "deselect",
+    run: (e) => e.doc.selectNone(),
+    enabled: selected,
+    still: true,
+  },
+];
+
+/** @type {Command[]} */
+const SELECTING = [
+  { id: "select-all", title: "Select all", keys: ["Ctrl+A"], run: (e) => e.doc.selectAll(), still: true },
+  ...SELECTION,
+  {
+    id: "erase-selection",
+    title: "Erase the selection",
+    keys: ["Delete", "Backspace"],
+    run: (e) => e.eraseSelection(),
+    enabled: selected,
+    still: true,
   },
 ];
 
@@ -57,16 +122,91 @@ export const VIEW = [
 ];
 
 /** @type {Command} */
+export const LAYOUT = {
+  id: "layout",
+  title: "Result: beside the map, under it, hidden, alone",
+  keys: ["T"],
+  icon: (e) => `layout-${e.layout}`,
+  run: (e) => e.nextLayout(),
+  enabled: (e) => e.hasResults,
+};
+
+/** @type {Command} */
+export const SEEN = {
+  id: "seen",
+  title: "What the model sees",
+  keys: ["Q"],
+  icon: "seen",
+  run: (e) => e.askSeen(),
+  active: (e) => e.seen,
+  enabled: (e) => e.hasResults,
+  once: true,
+};
+
+/** @type {Command} */
 export const PHOTO = {
   id: "photo",
-  title: "Show the photo alone",
+  title: "Show the picture under the map alone",
   keys: ["O"],
   icon: "photo",
   run: (e) => e.underlay.toggleAlone(),
   active: (e) => e.underlay.alone,
-  enabled: (e) => e.underlay.photo !== null,
+  enabled: (e) => e.underlay.picture !== null,
   once: true,
 };
+
+/** @type {Command} */
+export const MIRROR = {
+  id: "mirror",
+  title: "Mirror: left and right, top and bottom, both",
+  keys: ["M"],
+  icon: "mirror",
+  run: (e) => e.setMirror(),
+  active: (e) => e.doc.mirror !== "none",
+  once: true,
+};
+
+/** @type {Command[]} */
+const LIMITS = [
+  {
+    id: "never-here",
+    title: "Never over the class under the pointer",
+    keys: ["K"],
+    run: (e) => e.limitHere("never"),
+    once: true,
+  },
+  {
+    id: "only-here",
+    title: "Only over the class under the pointer",
+    keys: ["Shift+K"],
+    run: (e) => e.limitHere("only"),
+    once: true,
+  },
+];
+
+/** Only where the palette tells objects apart. @type {Command[]} */
+export const OBJECTS = [
+  {
+    id: "object",
+    title: "New object",
+    keys: ["N"],
+    icon: "object",
+    run: (e) => e.newObject(),
+    active: (e) => e.object > 0,
+    enabled: (e) => e.hasObjects,
+    once: true,
+  },
+  {
+    id: "edges",
+    title: "Edges between objects",
+    keys: ["Shift+N"],
+    icon: "edges",
+    run: (e) => e.set({ edges: !e.edges }),
+    active: (e) => e.edges,
+    enabled: (e) => e.hasObjects,
+    once: true,
+  },
+];
 
 /** @type {Command[]} */
 export const FILE = [
@@ -81,7 +221,7 @@ export const HELP = { id: "help", title: "Keys and gestures", keys: ["?"], icon:
 
 /** @type {Command[]} */
 export const CLASSES = [
-  { id: "swap", title: "Swap the last two classes", keys: ["X"], icon: "swap", run: (e) => e.picker.swap() },
+  { id: "swap", title: "Swap the last two classes", keys: ["X"], icon: "swap", run: (e) => e.swap() },
   { id: "search", title: "Search classes", keys: ["/"], run: (e) => e.onask("search") },
 ];
 
@@ -92,21 +232,59 @@ export const SIZE = [
 ];
 
 /** @type {Command[]} */
-const RECENT = Array.from({ length: 9 }, (_, i) => ({
-  id: `recent-${i + 1}`,
-  title: `Recent class ${i + 1}`,
+const SLOTS = Array.from({ length: 9 }, (_, i) => ({
+  id: `slot-${i + 1}`,
+  title: `Class ${i + 1} of the row`,
   keys: [String(i + 1)],
-  run: (e) => e.chooseRecent(i),
+  run: (e) => e.chooseSlot(i),
 }));
 
 /** The help sheet's sections; gestures have no command of their own. @type {[string, [string, string][]][]} */
 export const HELP_SHEET = [
-  ["Tools", [...rows(TOOLS), ["Alt held", "Pick the class under the pointer"], ["Space held, middle button", "Move the view"]]],
-  ["Brush", [...rows(SIZE), ["Ctrl + wheel", "Brush size"], ["Eraser of a pen", "Erase"]]],
-  ["Classes", [...rows(CLASSES), ["1 to 9", "Choose from the recent classes"]]],
+  ["Tools", [...rows(TOOLS), ...rows(KINDS), ["Space held, middle button", "Move the view"]]],
+  [
+    "Brush",
+    [
+      ...rows(SIZE),
+      ["Ctrl + wheel", "Brush size"],
+      ["Shift + press", "Straight on from the last stroke"],
+      ["Alt held", "Pick the class under the pointer"],
+      ["Eraser of a pen", "Erase"],
+      ...rows([MIRROR, ...LIMITS]),
+    ],
+  ],
+  [
+    "Shapes",
+    [
+      ["Shift held", "Square, circle, whole angles"],
+      ["Alt held", "From the centre"],
+      ["Enter", "Close the polygon"],
+      ["Backspace", "Take its last corner back"],
+      ["Escape", "Give it up"],
+    ],
+  ],
+  [
+    "Selecting",
+    [
+      ...rows(SELECTING.filter((command) => command.keys.length)),
+      ["Shift + press", "Add to the selection"],
+      ["Alt + press", "Take from the selection"],
+      ["Arrows", "Move the selected area, with Move area"],
+      ["Alt + drag", "Move a copy, with Move area"],
+    ],
+  ],
+  [
+    "Classes",
+    [
+      ...rows(CLASSES),
+      ["1 to 9", "Choose from the row of favourite and recent classes"],
+      ["F", "Favourite or not, in the list of classes"],
+      ...rows(OBJECTS),
+    ],
+  ],
   [
     "View",
-    [...rows([...VIEW, PHOTO]), ["Wheel", "Zoom at the pointer"], ["Two fingers", "Zoom and move on a touch screen"]],
+    [...rows([...VIEW, LAYOUT, SEEN, PHOTO]), ["Wheel", "Zoom at the pointer"], ["Two fingers", "Zoom and move on a touch screen"]],
   ],
   ["Map", [...rows(HISTORY), ["Drop a file", "Open it as the map"]]],
   ["Picture", [["Ctrl+Enter", "Generate"], ["Escape", "Cancel"]]],
@@ -122,7 +300,10 @@ function rows(commands) {
 }
 
 /** All of them. @type {Command[]} */
-export const COMMANDS = [...TOOLS, ...HISTORY, ...VIEW, PHOTO, ...FILE, HELP, ...CLASSES, ...SIZE, ...RECENT];
+export const COMMANDS = [
+  ...TOOLS, ...KINDS, ...HISTORY, ...SELECTING, ...VIEW, LAYOUT, SEEN, PHOTO, MIRROR, ...LIMITS, ...OBJECTS, ...FILE, HELP, ...CLASSES, ...SIZE,
+  ...SLOTS,
+];
 
 const BY_KEY = new Map(COMMANDS.flatMap((command) => command.keys.map((key) => [key, command])));
 
@@ -142,7 +323,7 @@ export function chord(event) {
   if (/^[a-z]$/i.test(event.key)) return control + shift + event.key.toUpperCase();
   const letter = /^Key([A-Z])$/.exec(event.code);
   if (letter && event.key.length === 1 && event.key.charCodeAt(0) > 127) return control + shift + letter[1];
-  return control + event.key;
+  return control + (event.key.length > 1 && /^F\d/.test(event.key) ? shift : "") + event.key;
 }
 
 /**

@@ -18,13 +18,14 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 /**
- * The colour of a class as a swatch shows it; unlabelled has none and shows the ground.
+ * A class as a swatch shows it; unlabelled has no colour and shows the ground.
  * @param {HTMLElement} swatch
- * @param {import("./classes.js").PaletteClass} shown
- * @param {import("./classes.js").Palette} palette
+ * @param {number} index  of the class
+ * @param {import("./display.js").Display} display
  */
-export function paintSwatch(swatch, shown, palette) {
-  const bare = shown.index === palette.unlabelled;
-  swatch.classList.toggle("sw-bare", bare);
-  swatch.style.backgroundColor = bare ? "" : `rgb(${shown.colour.join(" ")})`;
+export function paintSwatch(swatch, index, display) {
+  const colour = display.css(index);
+  swatch.classList.toggle("sw-bare", !colour);
+  swatch.style.backgroundColor = colour;
+  swatch.style.backgroundImage = display.cssHatch(index);
 }

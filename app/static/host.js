@@ -3,6 +3,7 @@
  */
 
 import { decode, encode } from "./codec.js";
+import { MAX_SIDE, MIN_SIDE } from "./raster.js";
 import { openPhoto } from "./underlay.js";
 
 /** @typedef {import("./codec.js").Payload} Payload */
@@ -21,13 +22,17 @@ import { openPhoto } from "./underlay.js";
 /** @typedef {{doc: LabelDocument, underlay: Underlay, seq: number, ready: Promise<void>}} Source */
 
 /**
- * Whether a map can be shown with the palettes at hand.
+ * Whether a map is whole and can be shown with the palettes at hand.
  * @param {Content} content
  * @param {Record<string, Palette>} palettes
  */
-export function belongs({ width, height, palette, labels }, palettes) {
+export function belongs({ width, height, palette, labels, instances }, palettes) {
   const size = palettes[palette]?.classes.length ?? 0;
-  return labels.length === width * height && labels.every((label) => label < size);
+  if ([width, height].some((side) => !(side >= MIN_SIDE && side <= MAX_SIDE))) return false;
+  if (!(labels instanceof Uint8Array) || labels.length !== width * height) return false;
+  if (instances && !(instances instanceof Uint16Array && instances.length === labels.length)) return false;
+  for (let i = 0; i < labels.length; i++) if (labels[i] >= size) return false;
+  return true;
 }
 
 /**

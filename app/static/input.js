@@ -1,11 +1,14 @@
 /**
- * Pointer, wheel and keys. A gesture begins with the first pointer and owns the canvas until it ends.
+ * Pointer, wheel and keys, turned into calls: of a gesture, which owns the canvas from the press to the release, of the
+ * view, or of a command.
  */
 
-import { commandOf } from "./commands.js";
+import { chord, commandOf } from "./commands.js";
 
 /** @typedef {import("./editor.js").Editor} Editor */
-/** @typedef {"stroke" | "fill" | "pick" | "pan" | "pinch"} Gesture */
+/** @typedef {import("./tools/gesture.js").Gesture} Gesture */
+/** @typedef {import("./tools/gesture.js").Press} Press */
+/** @typedef {import("./tools/index.js").GestureName} GestureName */
 
 const MIDDLE = 1;
 /** The eraser end of a pen, in PointerEvent.buttons. */
@@ -13,6 +16,8 @@ const PEN_ERASER = 32;
 const LINE_HEIGHT = 16;
 const ZOOM_PER_PIXEL = 0.0015;
 const PINCH_PER_PIXEL = 0.01;
+/** Milliseconds after which a second finger ends what the first one painted, and no longer takes it back. */
+const LANDING = 300;
 
 /** Fields in which letters are text. @param {EventTarget | null} target */
 function isTyping(target) {
@@ -20,6 +25,12 @@ function isTyping(target) {
   if (target.isContentEditable || target.matches("textarea, select")) return true;
   return target.matches("input:not([type=range], [type=checkbox], [type=radio], [type=button])");
 }
+
+/** What has a meaning of its own for Space, Enter or the arrows. @param {EventTarget | null} target */
+const isWidget = (target) => target instanceof Element && target.matches("button, input, a, summary");
+
+/** A field that Escape closes a list of. @param {EventTarget | null} target */
+const isList = (target) => target instanceof Element && target.matches("[role=combobox], [role=listbox]");
 
 /**
  * The point between two fingers, and how far they are apart.
@@ -44,8 +55,9 @@ export class CanvasInput {
     this.editor = editor;
     /** @type {Map<number, PointerEvent>} */
     this.pointers = new Map();
-    /** @type {Gesture | null} */
-    this.gesture = null;
+    /** @type {Gesture | null} what the pointer that is down does */
+    this.active = null;
+    this.pinching = false;
     this.space = false;
     this.alt = false;
     this.control = false;
@@ -68,15 +80,59 @@ export class CanvasInput {
       mousedown: (/** @type {Event} */ event) => event.preventDefault(), // else the middle button starts to scroll
       contextmenu: (/** @type {Event} */ event) => event.preventDefault(),
     });
-    on(document, { keydown: this.#keydown, keyup: this.#keyup });
-    on(window, { blur: this.#release });
+    on(document, { keydown: this.#keydown, keyup: this.#keyup, visibilitychange: () => document.hidden && this.settle() });
+    on(window, { blur: this.#release, pagehide: this.settle });
+    signal.addEventListener("abort", () => this.settle());
   }
 
-  /** What a press at this moment would do; the cursor shows it. */
+  /** What a press at this moment would do, or the one that is down does; cursor and ring show it. @returns {GestureName} */
   get intent() {
-    if (this.gesture) return this.gesture;
-    if (this.space || this.editor.tool === "pan") return "pan";
-    return this.alt || this.editor.tool === "pick" ? "pick" : this.editor.tool;
+    const { editor } = this;
+    const gesture = this.active ?? this.#gestureFor(this.space, this.alt && editor.altPicks);
+    const found = Object.entries(editor.gestures).find(([, each]) => each === gesture);
+    return /** @type {GestureName} */ (found?.[0] ?? "pan");
+  }
+
+  /** The gesture whose preview is to be seen. */
+  get shown() {
+    return this.active ?? this.editor.gesture;
+  }
+
+  /**
+   * @param {boolean} pans
+   * @param {boolean} picks
+   */
+  #gestureFor(pans, picks) {
+    const { gestures, gesture } = this.editor;
+    if (pans) return gestures.pan;
+    return picks ? gestures.pick : gesture;
+  }
+
+  /** Ends what is being done, as if the pointer had come up: the page may be about to go. */
+  settle() {
+    const event = this.last;
+    if (this.active && event) this.active.lost(this.#press(event));
+    this.active = null;
+    this.pointers.clear();
+  }
+
+  /**
+   * @param {PointerEvent} event  where
+   * @param {{shiftKey: boolean, altKey: boolean}} keys  with which keys held
+   * @returns {Press}
+   */
+  #press(event, keys = event) {
+    const { clientX, clientY, pointerType, pressure, buttons, timeStamp } = event;
+    return {
+      ...this.editor.view.toMap(clientX, clientY),
+      clientX,
+      clientY,
+      shift: keys.shiftKey,
+      alt: keys.altKey,
+      pressure: pointerType === "pen" ? pressure : 1,
+      eraser: buttons === PEN_ERASER,
+      time: timeStamp,
+    };
   }
 
   /** @param {PointerEvent} event */
@@ -87,7 +143,8 @@ export class CanvasInput {
     this.stage.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, event);
     this.hover = event;
-    if (this.pointers.size > 1) this.#beginPinch();
+    if (event.pointerType === "pen" && !this.editor.pen) this.editor.set({ pen: true });
+    if (this.pointers.size > 1) this.#beginPinch(event);
     else this.#begin(event);
     this.onhover();
   }
@@ -95,49 +152,42 @@ export class CanvasInput {
   /** @param {PointerEvent} event */
   #begin(event) {
     const { editor } = this;
-    const at = editor.view.toMap(event.clientX, event.clientY);
-    if (event.button === MIDDLE || this.space || editor.tool === "pan") this.gesture = "pan";
-    else if (event.altKey || editor.tool === "pick") {
-      this.gesture = "pick";
-      editor.pick(at.x, at.y);
-    } else if (editor.tool === "fill") {
-      this.gesture = "fill"; // on release, for until then a second finger may turn it into a pinch
-    } else {
-      this.gesture = "stroke";
-      this.ink = event.buttons === PEN_ERASER ? editor.unlabelled : editor.ink;
-      if (this.ink === editor.picker.choice.current) editor.picker.used();
-      editor.doc.beginStroke();
-      editor.doc.strokeTo(at.x, at.y, editor.size, this.ink);
-    }
+    this.first = this.last = event;
+    const press = this.#press(event);
+    const pans = event.button === MIDDLE || this.space;
+    this.active = press.eraser ? editor.gestures.brush : this.#gestureFor(pans, event.altKey && editor.altPicks);
+    this.active.down(press);
   }
 
-  /** A second finger: what the first one painted on landing was not meant. */
-  #beginPinch() {
-    this.editor.doc.abortStroke();
-    this.gesture = "pinch";
+  /** A second finger: what the first one painted on landing was not meant; what it did before is kept. */
+  #beginPinch(/** @type {PointerEvent} */ event) {
+    const { first, active } = this;
+    if (active && first && event.timeStamp - first.timeStamp > LANDING) active.lost(this.#press(first));
+    else active?.cancel();
+    this.active = null;
+    this.pinching = true;
   }
 
   /** @param {PointerEvent} event */
   #move(event) {
     this.hover = event;
     const before = this.pointers.get(event.pointerId);
-    if (before && this.gesture === "pinch") this.#pinch(event);
-    else if (before && this.gesture === "pan") {
-      this.editor.view.panBy(event.clientX - before.clientX, event.clientY - before.clientY);
-    } else if (before && (this.gesture === "stroke" || this.gesture === "pick")) this.#paint(event);
+    if (before && this.pinching) this.#pinch(event);
+    else if (before && this.active) this.#drag(event, this.active);
+    else if (!before) this.editor.gesture.hover(this.#press(event));
     if (before) this.pointers.set(event.pointerId, event);
     this.onhover();
   }
 
-  /** @param {PointerEvent} event */
-  #paint(event) {
-    const { editor } = this;
-    const coalesced = event.getCoalescedEvents?.() ?? [];
-    for (const { clientX, clientY } of coalesced.length ? coalesced : [event]) {
-      const { x, y } = editor.view.toMap(clientX, clientY);
-      if (this.gesture === "pick") editor.pick(x, y);
-      else editor.doc.strokeTo(x, y, editor.size, /** @type {number} */ (this.ink));
-    }
+  /**
+   * Hands over every place that the pointer was at since the last frame.
+   * @param {PointerEvent} event
+   * @param {Gesture} gesture
+   */
+  #drag(event, gesture) {
+    this.last = event;
+    const passed = event.getCoalescedEvents?.() ?? [];
+    for (const each of passed.length ? passed : [event]) gesture.move(this.#press(each));
   }
 
   /** Moves and zooms so that what lay under the two fingers stays under them. @param {PointerEvent} event */
@@ -156,19 +206,19 @@ export class CanvasInput {
   /** @param {PointerEvent} event */
   #up(event) {
     if (!this.pointers.delete(event.pointerId)) return;
-    if (this.gesture === "stroke") this.editor.doc.endStroke();
-    if (this.gesture === "fill" && event.type === "pointerup") {
-      const { x, y } = this.editor.view.toMap(event.clientX, event.clientY);
-      this.editor.fill(x, y);
-    }
-    if (this.gesture !== "pinch" || !this.pointers.size) this.gesture = null;
-    if (event.pointerType === "touch") this.hover = null;
+    const { active } = this;
+    this.active = null;
+    if (!this.pointers.size) this.pinching = false;
+    if (event.type === "pointercancel") active?.lost(this.#press(this.last ?? event));
+    else active?.up(this.#press(event));
+    if (event.pointerType === "touch") this.#leave();
     this.onhover();
   }
 
   #leave() {
-    if (this.gesture) return;
+    if (this.active) return;
     this.hover = null;
+    this.editor.gesture.hover(null);
     this.onhover();
   }
 
@@ -199,22 +249,43 @@ export class CanvasInput {
     this.control = event.ctrlKey || event.key === "Control";
     this.alt = event.altKey || event.key === "Alt";
     if (event.defaultPrevented || isTyping(event.target) || !this.#listens) return;
-    if (this.root.querySelector("dialog[open]")) return;
-    if (event.key === "Alt" && this.hover) {
-      event.preventDefault(); // else it opens the browser's menu
-      this.onhover();
-    }
-    if (event.key === " " && !(event.target instanceof HTMLButtonElement)) {
+    if (this.root.querySelector("dialog[open], :popover-open")) return;
+    if (event.key === "Alt" && this.hover) event.preventDefault(); // else it opens the browser's menu
+    if (event.key === "Alt" || event.key === "Shift") this.#holding(event);
+    else if (event.key === " " && !isWidget(event.target)) {
       event.preventDefault();
       this.space = true;
       this.onhover();
-      return;
+    } else if (this.#keyOfGesture(event)) {
+      event.preventDefault();
+      this.onhover();
+    } else this.#command(event);
+  }
+
+  /** Escape, and the keys that the gesture itself knows. @param {KeyboardEvent} event */
+  #keyOfGesture(event) {
+    const gesture = this.shown;
+    if (event.key === "Escape" && gesture.running) {
+      gesture.cancel();
+      this.active = null;
+      return true;
     }
+    return !isWidget(event.target) && gesture.key(chord(event), event.shiftKey);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #command(event) {
     const command = commandOf(event);
     if (!command) return;
     event.preventDefault();
-    if (event.repeat && command.once) return;
+    if ((event.repeat && command.once) || (this.active && command.still)) return;
     if (command.enabled?.(this.editor) ?? true) command.run(this.editor);
+    this.onhover();
+  }
+
+  /** A key that changes what the gesture does was pressed or released, with the pointer at rest. */
+  #holding(/** @type {KeyboardEvent} */ event) {
+    if (this.active && this.last) this.active.move(this.#press(this.last, event));
     this.onhover();
   }
 
@@ -223,7 +294,8 @@ export class CanvasInput {
     this.control = event.ctrlKey && event.key !== "Control";
     this.alt = event.altKey && event.key !== "Alt";
     if (event.key === " ") this.space = false;
-    if (event.key === " " || event.key === "Alt") this.onhover();
+    if (event.key === "Alt" || event.key === "Shift") this.#holding(event);
+    else if (event.key === " ") this.onhover();
   }
 
   /** The window lost the focus: no key-up will come. */
@@ -235,15 +307,17 @@ export class CanvasInput {
 }
 
 /**
- * The two keys that act wherever the focus is, for all canvases of a page at once.
+ * The two keys that act wherever the focus is, for all canvases of a page at once. They come last: Escape gives up a
+ * gesture or closes a sheet first, and only then cancels the job.
  */
 export function listenForGlobalKeys() {
-  document.addEventListener("keydown", (event) => {
+  window.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.repeat) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       document.dispatchEvent(new CustomEvent("spadework:generate"));
     } else if (event.key === "Escape") {
+      if (isList(event.target) || document.querySelector("dialog[open], :popover-open")) return;
       document.dispatchEvent(new CustomEvent("spadework:cancel"));
     }
   });

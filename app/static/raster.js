@@ -1,11 +1,23 @@
 /**
- * Pixels of a label map: stamping discs, flooding regions, and the difference between two states.
- * Nothing here blends: every pixel holds exactly one class index, before and after.
+ * Pixels of a label map: rectangles, the rows that a brush covers on its way, and ink laid on a row.
+ * Nothing here blends: every pixel holds exactly one class index and one object number, before and after.
  */
 
 /** @typedef {{x: number, y: number, w: number, h: number}} Rect  whole pixels; w and h may be 0 or less: empty */
+/** @typedef {{label: number, instance: number}} Ink  a class index, and an object's number or 0 for none */
+/** @typedef {{x: number, y: number, diameter: number}} Stamp  the top-left pixel of a brush, and its whole width */
+/**
+ * What ink is laid on, and what holds it back.
+ * @typedef {object} Ground
+ * @property {Uint8Array} labels
+ * @property {Uint16Array | null} instances
+ * @property {Uint8Array | null} selection  1 where ink may go; null everywhere
+ * @property {Uint8Array | null} open  by class index: 1 where that class may be painted over; null all of them
+ */
+/** @typedef {{top: number, lefts: Int32Array, rights: Int32Array}} Rows  row top + j covers [lefts[j], rights[j]) */
 
-const RUN = 255;
+export const MIN_SIDE = 8;
+export const MAX_SIDE = 2048;
 
 /** @type {Map<number, Int16Array>} */
 const discs = new Map();
@@ -55,7 +67,7 @@ export function discEdges(diameter) {
 }
 
 /**
- * The top-left pixel of a disc whose centre is nearest to a point of the map.
+ * The top-left pixel of a disc or square whose centre is nearest to a point of the map.
  * @param {number} x  map pixels; pixel i covers [i, i + 1)
  * @param {number} y
  * @param {number} diameter
@@ -66,117 +78,66 @@ export function discCorner(x, y, diameter) {
 }
 
 /**
- * Stamps discs along a segment, one at every whole pixel of its longer side.
- * @param {Uint8Array} labels
- * @param {number} width
- * @param {number} height
- * @param {{x: number, y: number}} from  corner of the first disc
- * @param {{x: number, y: number}} to  corner of the last disc
- * @param {number} diameter
- * @param {number} label
- * @returns {Rect | null} what may have changed
+ * The stamps along a segment, one at every whole pixel of its longer side, the diameter changing evenly on the way.
+ * @param {Stamp} from
+ * @param {Stamp} to
+ * @returns {Generator<Stamp>}
  */
-export function stampSegment(labels, width, height, from, to, diameter, label) {
-  const edges = discEdges(diameter);
-  const steps = Math.max(Math.abs(to.x - from.x), Math.abs(to.y - from.y), 1);
-  for (let i = 0; i <= steps; i++) {
-    const left = from.x + Math.round(((to.x - from.x) * i) / steps);
-    const top = from.y + Math.round(((to.y - from.y) * i) / steps);
-    const last = Math.min(diameter, height - top);
-    for (let j = Math.max(0, -top); j < last; j++) {
-      const start = Math.max(0, left + edges[j]);
-      const end = Math.min(width, left + diameter - edges[j]);
-      if (start < end) labels.fill(label, (top + j) * width + start, (top + j) * width + end);
-    }
+export function* stampsAlong(from, to) {
+  const grown = to.diameter - from.diameter;
+  const [dx, dy] = [to.x - from.x + grown / 2, to.y - from.y + grown / 2]; // of the centre
+  const steps = Math.ceil(Math.max(Math.abs(dx), Math.abs(dy), Math.abs(grown), 1));
+  for (let k = 0; k <= steps; k++) {
+    const diameter = from.diameter + Math.round((grown * k) / steps);
+    const back = (diameter - from.diameter) / 2;
+    const [x, y] = [from.x + Math.round((dx * k) / steps - back), from.y + Math.round((dy * k) / steps - back)];
+    yield { x, y, diameter };
   }
-  const a = { x: from.x, y: from.y, w: diameter, h: diameter };
-  const b = { x: to.x, y: to.y, w: diameter, h: diameter };
-  return clip(/** @type {Rect} */ (union(a, b)), width, height);
 }
 
 /**
- * Fills the region of one class that holds (x, y); neighbours share an edge.
- * @param {Uint8Array} labels
- * @param {number} width
- * @param {number} height
- * @param {number} x
- * @param {number} y
- * @param {number} label
- * @returns {Rect | null} what changed
+ * All that a brush covers on its way along a segment. In each row that is one run, for neighbouring stamps touch; where
+ * a changing width is rounded so that for once they don't, the gap is closed.
+ * @param {Stamp} from
+ * @param {Stamp} to
+ * @param {boolean} square
+ * @param {number} height  of the map; rows outside it are left out
+ * @returns {Rows}
  */
-export function floodFill(labels, width, height, x, y, label) {
-  const target = labels[y * width + x];
-  if (target === label) return null;
-  let [x0, y0, x1, y1] = [x, y, x, y];
-  const seeds = [y * width + x];
-  const seedRow = (/** @type {number} */ from, /** @type {number} */ to) => {
-    for (let i = from; i < to; i++) if (labels[i] === target && (i === from || labels[i - 1] !== target)) seeds.push(i);
-  };
-  while (seeds.length) {
-    const at = /** @type {number} */ (seeds.pop());
-    if (labels[at] !== target) continue;
-    const row = at - (at % width);
-    let left = at;
-    let right = at + 1;
-    while (left > row && labels[left - 1] === target) left--;
-    while (right < row + width && labels[right] === target) right++;
-    labels.fill(label, left, right);
-    if (row > 0) seedRow(left - width, right - width);
-    if (row + width < labels.length) seedRow(left + width, right + width);
-    x0 = Math.min(x0, left - row);
-    x1 = Math.max(x1, right - row - 1);
-    y0 = Math.min(y0, row / width);
-    y1 = Math.max(y1, row / width);
+export function sweep(from, to, square, height) {
+  const top = Math.max(0, Math.min(from.y, to.y) - 1);
+  const bottom = Math.min(height, Math.max(from.y + from.diameter, to.y + to.diameter) + 1);
+  const lefts = new Int32Array(Math.max(0, bottom - top)).fill(2 ** 30);
+  const rights = new Int32Array(lefts.length).fill(-(2 ** 30));
+  for (const { x, y, diameter } of stampsAlong(from, to)) {
+    const edges = discEdges(diameter);
+    const last = Math.min(diameter, bottom - y);
+    for (let j = Math.max(0, top - y); j < last; j++) {
+      const edge = square ? 0 : edges[j];
+      const row = y + j - top;
+      if (x + edge < lefts[row]) lefts[row] = x + edge;
+      if (x + diameter - edge > rights[row]) rights[row] = x + diameter - edge;
+    }
   }
-  return { x: x0, y: y0, w: x1 - x0 + 1, h: y1 - y0 + 1 };
+  return { top, lefts, rights };
 }
 
 /**
- * before XOR after inside a rectangle, as pairs (count, value). Its own inverse: the same delta leads forth and back.
- * @param {Uint8Array} before
- * @param {Uint8Array} after
- * @param {number} width
- * @param {Rect} rect
- * @returns {Uint8Array | null} null where nothing differs
+ * Lays ink on the pixels [start, end), wherever the ground lets it.
+ * @param {Ground} ground
+ * @param {number} start  index of a pixel
+ * @param {number} end
+ * @param {Ink} ink
  */
-export function deltaOf(before, after, width, rect) {
-  const runs = [];
-  let count = 0;
-  let value = 0;
-  let differs = false;
-  for (let y = rect.y; y < rect.y + rect.h; y++) {
-    for (let i = y * width + rect.x, end = i + rect.w; i < end; i++) {
-      const next = before[i] ^ after[i];
-      if (count && (next !== value || count === RUN)) {
-        runs.push(count, value);
-        count = 0;
-      }
-      value = next;
-      count++;
-      differs ||= next !== 0;
-    }
+export function layRun({ labels, instances, selection, open }, start, end, { label, instance }) {
+  if (!selection && !open) {
+    labels.fill(label, start, end);
+    instances?.fill(instance, start, end);
+    return;
   }
-  runs.push(count, value);
-  return differs ? Uint8Array.from(runs) : null;
-}
-
-/**
- * Applies a delta in place.
- * @param {Uint8Array} labels
- * @param {number} width
- * @param {Rect} rect
- * @param {Uint8Array} delta
- */
-export function applyDelta(labels, width, rect, delta) {
-  let x = 0;
-  let at = rect.y * width + rect.x;
-  for (let k = 0; k < delta.length; k += 2) {
-    for (let n = delta[k]; n > 0; n--) {
-      labels[at++] ^= delta[k + 1];
-      if (++x === rect.w) {
-        x = 0;
-        at += width - rect.w;
-      }
-    }
+  for (let i = start; i < end; i++) {
+    if ((selection && !selection[i]) || (open && !open[labels[i]])) continue;
+    labels[i] = label;
+    if (instances) instances[i] = instance;
   }
 }

@@ -4,8 +4,9 @@
  */
 
 /** @typedef {import("./document.js").Content} Content */
-/** @typedef {{size: number, choices: Record<string, import("./classes.js").Choice>, mapOpacity?: number}} Tools */
-/** @typedef {{content: Content, tools: Tools}} Saved */
+/** @typedef {import("./selection.js").Selection} Selection */
+/** @typedef {Record<string, any>} Tools  how the tools are set: plain data, none of the store's business */
+/** @typedef {{content: Content, selection: Selection, tools: Tools}} Saved */
 
 const DATABASE = "spadework";
 const SHELF = "canvases";
@@ -43,6 +44,17 @@ async function shelf(mode) {
 }
 
 /**
+ * @param {IDBTransaction} transaction
+ * @returns {Promise<void>} kept only once all of it is: a full disk shows at the end
+ */
+function committed(transaction) {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error);
+  });
+}
+
+/**
  * @param {string} key
  * @returns {Promise<any>} null where nothing is kept
  */
@@ -60,9 +72,12 @@ async function read(key) {
  * @param {unknown} value
  * @returns {Promise<boolean>} whether it is safely kept
  */
-async function write(key, value) {
+async function put(key, value) {
   try {
-    await settled((await shelf("readwrite")).put(value, key));
+    const place = await shelf("readwrite");
+    place.put(value, key);
+    place.transaction.commit(); // now: of a page that goes away, the browser drops what is not
+    await committed(place.transaction);
     return true;
   } catch (error) {
     console.warn("Spadework can't autosave:", error);
@@ -70,13 +85,62 @@ async function write(key, value) {
   }
 }
 
+/**
+ * By key: what waits for the writing before it, the newest alone, so that writing never falls behind painting.
+ * @type {Map<string, {value: unknown, done: Promise<boolean>, put?: Promise<boolean>}>}
+ */
+const waiting = new Map();
+
+/** By key: the last writing. @type {Map<string, Promise<boolean>>} */
+const writing = new Map();
+
+/**
+ * @param {string} key
+ * @param {unknown} value  must not change until it is written
+ * @returns {Promise<boolean>} whether it, or something newer, is safely kept
+ */
+function write(key, value) {
+  if (leaving) return put(key, value);
+  const before = waiting.get(key);
+  if (before) {
+    before.value = value;
+    return before.done;
+  }
+  /** @type {{value: unknown, done: Promise<boolean>, put?: Promise<boolean>}} */
+  const mine = { value, done: Promise.resolve(false) };
+  mine.done = (writing.get(key) ?? Promise.resolve(true)).then(() => {
+    if (mine.put) return mine.put;
+    waiting.delete(key);
+    return put(key, mine.value);
+  });
+  waiting.set(key, mine);
+  writing.set(key, mine.done);
+  return mine.done;
+}
+
+/** A page that goes away waits for nothing: what is left is handed over at once. */
+let leaving = false;
+globalThis.addEventListener?.("pageshow", () => (leaving = false));
+globalThis.addEventListener?.("pagehide", () => {
+  leaving = true;
+  waiting.forEach((mine, key) => (mine.put = put(key, mine.value)));
+  waiting.clear();
+});
+
 /** @param {string} id  the canvas's */
 const photoKey = (id) => `${id} photo`;
 
-/** @type {(id: string) => Promise<Saved | null>} */
-export const load = read;
+/**
+ * @param {string} id  the canvas's
+ * @returns {Promise<Saved | null>} null where nothing is kept
+ */
+export async function load(id) {
+  const saved = await read(id);
+  // Before there were objects and selections, neither was kept.
+  return saved && { selection: null, ...saved, content: { instances: null, ...saved.content } };
+}
 
-/** @type {(id: string, saved: Saved) => Promise<boolean>} whether it is safely kept */
+/** @type {(id: string, saved: Saved) => Promise<boolean>} whether it, or something newer, is safely kept */
 export const save = write;
 
 /** @type {(id: string) => Promise<string | null>} the photo as it was kept last; empty where it was taken away */

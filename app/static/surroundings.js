@@ -32,7 +32,7 @@ export function acceptDrops(stage, editor, signal) {
  */
 export function returnFocus(root, focusStage, signal) {
   root.addEventListener("click", (event) => {
-    const pressed = event.target instanceof Element && event.target.closest(".sw-frame button");
+    const pressed = event.target instanceof Element && event.target.closest(".sw-frame button:not([popovertarget], [popover] *)");
     if (pressed && event.detail > 0 && !root.querySelector("dialog[open]")) focusStage();
   }, { signal });
   const tabbing = (/** @type {boolean} */ on) => root.classList.toggle("sw-tabbing", on);

@@ -1,10 +1,10 @@
 /**
- * The photo under the map, for painting on it what should be there instead: its picture, how strongly the map shows
- * over it, and whether the map is hidden for a look at the photo alone. It is no part of the document: undo and redo
+ * The picture under the map: the photo, for painting on it what should be there instead, or the result that was made
+ * last; how strongly the map shows over it, and whether the map is hidden for a look at the picture alone. It is no part of the document: undo and redo
  * leave it as it is.
  */
 
-/** @typedef {{url: string, image: ImageBitmap}} Photo */
+/** @typedef {{url: string, image: CanvasImageSource}} Photo */
 
 /** Of the map over a photo, from 0 to 1. */
 export const MAP_OPACITY = 0.55;
@@ -32,6 +32,10 @@ export class Underlay {
   constructor() {
     /** @type {Photo | null} */
     this.photo = null;
+    /** @type {Photo | null} the picture that was made last */
+    this.result = null;
+    /** The result lies under the map, instead of the photo. */
+    this.over = false;
     this.opacity = MAP_OPACITY;
     /** The photo alone is shown, without the map. */
     this.alone = false;
@@ -42,9 +46,14 @@ export class Underlay {
     this.onchange = () => {};
   }
 
+  /** What lies under the map now. */
+  get picture() {
+    return this.over ? (this.result ?? this.photo) : this.photo;
+  }
+
   /** How strongly the map is to be drawn, from 0 to 1. */
   get mapOpacity() {
-    if (!this.photo) return 1;
+    if (!this.picture) return 1;
     return this.alone ? 0 : this.opacity;
   }
 
@@ -54,6 +63,19 @@ export class Underlay {
     this.photo = photo;
     this.alone = false;
     this.onphoto();
+    this.onchange();
+  }
+
+  /** @param {Photo} result */
+  showResult(result) {
+    this.result = result;
+    if (this.over) this.onchange();
+  }
+
+  /** @param {boolean} over  whether the result lies under the map */
+  setOver(over) {
+    this.over = over;
+    this.alone &&= this.picture !== null;
     this.onchange();
   }
 
@@ -75,7 +97,7 @@ export class Underlay {
   }
 
   toggleAlone() {
-    this.alone = !this.alone && this.photo !== null;
+    this.alone = !this.alone && this.picture !== null;
     this.onchange();
   }
 

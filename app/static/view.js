@@ -1,8 +1,9 @@
 /**
- * Drawing: class indices → display colours, at any zoom, one redraw a frame. Colour exists only here.
+ * Drawing the map: class indices → display colours, at any zoom, one redraw a frame, and of that only what changed.
  */
 
-import { union } from "./raster.js";
+import { Display } from "./display.js";
+import { clip, union } from "./raster.js";
 
 /** @typedef {import("./raster.js").Rect} Rect */
 /** @typedef {import("./document.js").LabelDocument} LabelDocument */
@@ -15,16 +16,29 @@ const MAX_SCALE = 64;
 const KEPT_IN_SIGHT = 48;
 const FIT_MARGIN = 12;
 
+/** Black, half transparent. */
+const SHADOW = 0x80000000;
+
 /**
- * One RGBA word per class index; unlabelled is transparent and shows the photo or the ground.
- * @param {Palette} palette
+ * Darkens the last pixels of each object to the right and downwards: a line one map pixel wide.
+ * @param {{labels: Uint8Array, instances: Uint16Array | null, width: number, height: number}} map
+ * @param {Rect} rect
+ * @param {Uint32Array} words
  */
-function colourTable(palette) {
-  const bytes = new Uint8ClampedArray(256 * 4);
-  for (const { index, colour } of palette.classes) {
-    bytes.set([...colour, index === palette.unlabelled ? 0 : 255], 4 * index);
+export function drawEdges({ labels, instances, width, height }, { x, y, w, h }, words) {
+  const differ = (/** @type {number} */ i, /** @type {number} */ j) =>
+    labels[i] !== labels[j] || (instances !== null && instances[i] !== instances[j]);
+  for (let row = y; row < y + h; row++) {
+    for (let column = x, i = row * width + x; column < x + w; column++, i++) {
+      const edge = (column + 1 < width && differ(i, i + 1)) || (row + 1 < height && differ(i, i + width));
+      if (edge) words[i] = shaded(words[i]);
+    }
   }
-  return new Uint32Array(bytes.buffer);
+}
+
+/** A word in half a shadow; the ground shows through it. @param {number} word */
+function shaded(word) {
+  return word >>> 24 === 0 ? SHADOW : ((word & 0xff000000) | ((word >>> 1) & 0x7f7f7f)) >>> 0;
 }
 
 export class View {
@@ -38,7 +52,9 @@ export class View {
     this.canvas = canvas;
     this.doc = doc;
     this.underlay = underlay;
-    this.table = colourTable(palette);
+    this.display = new Display(palette);
+    /** Lines between objects are drawn. */
+    this.edges = false;
     /** Css pixels per map pixel, and where the map's corner lies in the canvas. */
     this.scale = 1;
     this.x = 0;
@@ -48,16 +64,32 @@ export class View {
     this.onview = () => {};
     /** @type {Rect | null} what the pixels of `map` still lack */
     this.stale = null;
+    /** @type {Rect | null} what the screen still lacks, of the map */
+    this.dirty = null;
+    /** The whole screen has to be drawn: the view moved, say. */
+    this.moved = true;
     this.frame = 0;
     this.map = document.createElement("canvas");
     this.ground = this.#checker();
     this.#resizeMap();
   }
 
-  /** @param {Palette} palette */
-  setPalette(palette) {
-    this.table = colourTable(palette);
-    this.repaint({ x: 0, y: 0, w: this.doc.width, h: this.doc.height });
+  /** The whole map, in its own pixels. */
+  get whole() {
+    return { x: 0, y: 0, w: this.doc.width, h: this.doc.height };
+  }
+
+  /** @param {Display} display  what the classes look like from now on */
+  setDisplay(display) {
+    this.display = display;
+    this.repaint(this.whole);
+  }
+
+  /** @param {boolean} on  whether lines between objects are drawn */
+  showEdges(on) {
+    if (on === this.edges) return;
+    this.edges = on;
+    this.repaint(this.whole);
   }
 
   /**
@@ -70,11 +102,21 @@ export class View {
       this.fit();
       return;
     }
-    this.stale = union(this.stale, rect);
-    this.request();
+    // The line between two pixels belongs to the left or upper one.
+    const { x, y, w, h } = rect;
+    const seen = this.edges ? clip({ x: x - 1, y: y - 1, w: w + 1, h: h + 1 }, this.doc.width, this.doc.height) : rect;
+    this.stale = union(this.stale, seen);
+    this.dirty = union(this.dirty, seen);
+    this.#schedule();
   }
 
+  /** Draws everything anew in the next frame. */
   request() {
+    this.moved = true;
+    this.#schedule();
+  }
+
+  #schedule() {
     this.frame ||= requestAnimationFrame(() => {
       this.frame = 0;
       this.#draw();
@@ -197,30 +239,61 @@ export class View {
   #colourStale() {
     if (!this.stale || !this.words || !this.pixels) return;
     const { x, y, w, h } = this.stale;
-    const { labels, width } = this.doc;
-    for (let row = y; row < y + h; row++) {
-      for (let i = row * width + x, end = i + w; i < end; i++) this.words[i] = this.table[labels[i]];
-    }
+    this.display.fill(this.doc.labels, this.doc.width, this.stale, this.words);
+    if (this.edges) drawEdges(this.doc, this.stale, this.words);
     this.map.getContext("2d")?.putImageData(this.pixels, 0, 0, x, y, w, h);
     this.stale = null;
+  }
+
+  /** Where the map lies, in device pixels. @returns {Rect} */
+  #lies() {
+    const ratio = this.canvas.width / this.width;
+    const [w, h] = [this.doc.width, this.doc.height].map((side) => Math.round(side * this.scale * ratio));
+    return { x: Math.round(this.x * ratio), y: Math.round(this.y * ratio), w, h };
   }
 
   #draw() {
     const context = this.canvas.getContext("2d");
     if (!context || !this.canvas.width) return;
     this.#colourStale();
-    const ratio = this.canvas.width / this.width;
-    const [x, y] = [Math.round(this.x * ratio), Math.round(this.y * ratio)];
-    const [w, h] = [this.doc.width, this.doc.height].map((side) => Math.round(side * this.scale * ratio));
+    const at = this.#lies();
+    context.save();
+    if (!this.moved && this.dirty) clipTo(context, onScreen(this.dirty, at, this.doc));
+    this.moved = false;
+    this.dirty = null;
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     context.fillStyle = /** @type {CanvasPattern} */ (context.createPattern(this.ground, "repeat"));
-    context.fillRect(x, y, w, h);
-    const { photo, mapOpacity } = this.underlay;
+    context.fillRect(at.x, at.y, at.w, at.h);
+    const { picture, mapOpacity } = this.underlay;
     context.imageSmoothingEnabled = true;
-    if (photo) context.drawImage(photo.image, x, y, w, h);
+    if (picture) context.drawImage(picture.image, at.x, at.y, at.w, at.h);
     context.imageSmoothingEnabled = false;
     context.globalAlpha = mapOpacity;
-    context.drawImage(this.map, x, y, w, h);
-    context.globalAlpha = 1;
+    context.drawImage(this.map, at.x, at.y, at.w, at.h);
+    context.restore();
   }
+}
+
+/**
+ * The device pixels that a rectangle of the map touches.
+ * @param {Rect} rect  map pixels
+ * @param {Rect} at  where the map lies, in device pixels
+ * @param {{width: number, height: number}} map
+ * @returns {Rect}
+ */
+function onScreen({ x, y, w, h }, at, { width, height }) {
+  const [sx, sy] = [at.w / width, at.h / height];
+  const left = Math.floor(at.x + x * sx);
+  const top = Math.floor(at.y + y * sy);
+  return { x: left, y: top, w: Math.ceil(at.x + (x + w) * sx) - left, h: Math.ceil(at.y + (y + h) * sy) - top };
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Rect} rect
+ */
+function clipTo(context, { x, y, w, h }) {
+  context.beginPath();
+  context.rect(x, y, w, h);
+  context.clip();
 }

@@ -26,12 +26,12 @@ test("undo and redo, on every machine", () => {
   assert.equal(press("y", "KeyY", ["Control"]), "redo");
 });
 
-test("digits go by place: fit, 100 %, recent classes", () => {
+test("digits go by place: fit, 100 %, the row of classes", () => {
   assert.equal(press("0", "Digit0"), "fit");
   assert.equal(press("0", "Numpad0"), "fit");
   assert.equal(press(")", "Digit0", ["Shift"]), "actual");
   assert.equal(press("=", "Digit0", ["Shift"]), "actual");
-  assert.equal(press("é", "Digit2"), "recent-2");
+  assert.equal(press("é", "Digit2"), "slot-2");
   assert.equal(press("7", "Digit7", ["Control"]), undefined);
 });
 
@@ -59,7 +59,7 @@ test("O shows the photo alone, once a press", () => {
 
 test("the help sheet has every key", () => {
   const listed = HELP_SHEET.flatMap(([, rows]) => rows.flatMap(([keys]) => keys.split(", ")));
-  const keys = COMMANDS.filter((c) => !c.id.startsWith("recent-")).flatMap((c) => c.keys);
+  const keys = COMMANDS.filter((c) => !c.id.startsWith("slot-")).flatMap((c) => c.keys);
   assert.ok(keys.length > 15);
   assert.deepEqual(keys.filter((key) => !listed.includes(key)), []);
 });

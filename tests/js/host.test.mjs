@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { encode } from "../../app/static/codec.js";
 import { LabelDocument, blank } from "../../app/static/document.js";
-import { HostLink } from "../../app/static/host.js";
+import { HostLink, belongs } from "../../app/static/host.js";
 import { Underlay } from "../../app/static/underlay.js";
 import { scene } from "./palettes.mjs";
 import { PNG, canPicture } from "./pictures.mjs";
@@ -29,6 +29,36 @@ function pair() {
   };
   return { ...source, props, send };
 }
+
+test("a map belongs where it is whole and the palettes have its classes", () => {
+  const map = { width: 8, height: 9, palette: "scene", labels: new Uint8Array(72).fill(4), instances: null };
+  const numbers = (length) => new Uint16Array(length).fill(65535);
+  for (const more of [{}, { instances: undefined }, { instances: numbers(72) }, { width: 9, height: 8 }]) {
+    assert.equal(belongs({ ...map, ...more }, { scene }), true, JSON.stringify(Object.keys(more)));
+  }
+  const wrong = [
+    { palette: "nonesuch" },
+    { labels: new Uint8Array(72).fill(5) },
+    { labels: new Uint8Array(71) },
+    { labels: new Array(72).fill(4) },
+    { instances: numbers(71) },
+    { instances: new Uint8Array(72) },
+    { width: 72, height: 1 },
+    { width: 2056, height: 8, labels: new Uint8Array(2056 * 8) },
+    { width: undefined },
+  ];
+  for (const more of wrong) assert.equal(belongs({ ...map, ...more }, { scene }), false, JSON.stringify(more));
+});
+
+test("objects come with a load, and go back to the host", async () => {
+  const { doc, props, send } = pair();
+  const numbers = { ...blank(8, 8, "scene", 0), instances: new Uint16Array(64).fill(513) };
+  const { i } = encode(numbers, 1);
+  await send(1, { i });
+  assert.deepEqual([doc.instanceAt(3, 3), props.value.i], [513, i]);
+  await send(2);
+  assert.deepEqual([doc.instanceAt(3, 3), "i" in props.value], [0, false]);
+});
 
 test("a load brings its photo, leaves the one that is there, or takes it away", async () => {
   const { doc, underlay, send } = pair();
