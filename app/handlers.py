@@ -1,36 +1,43 @@
-"""What the page asks for, as requests to the engine; what comes back, as updates. Knows nothing of widgets."""
+"""What the page asks for, as jobs of the engine; what comes back, as updates. Knows nothing of widgets."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import threading
+import secrets
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from app.canvas import MIN_SIDE, Painted
+from app.drafts import Draft, Drafts, key_of
+from app.history import Entry, History
 from app.jobs import Cancelled, Waiting, Worker
-from app.opening import to_palette
-from app.pictures import data_url, sheet
-from app.project import is_key, keep, keep_photo, photo_path
+from app.orders import Order, edit_order, render_order
+from app.pictures import data_url
+from app.project import OUTPUTS, is_key, keep, keep_photo, photo_path
 from app.settings import Settings, precision_of
+from app.shelf import Load, Shelf
+from app.sight import drawn, told
+from app.words import announcement, place, progress, readable, results, saved, sentences, where
 from engine import pipeline
 from engine.device import PrecisionName
-from engine.images import PhotoFile, read_photo, read_photo_file, resize_labels, resize_photo
-from engine.memory import is_out_of_memory, release
+from engine.images import MAX_KEPT_BYTES, PhotoFile, read_photo, read_photo_file, read_request, resize_photo
+from engine.memory import is_out_of_memory
 from engine.palette import Palette
-from engine.plan import Plan
-from engine.record import record
-from engine.types import EditRequest, Photo, RenderRequest, UserError
+from engine.record import render_request
+from engine.seen import seen
+from engine.types import Photo, UserError
 
 PHOTO_MAP_SIDE = 1024  # a photo is painted over at up to this many pixels on its long side
-WORTH_TELLING = 0.25  # of the free memory: what takes less is not announced
 
-Load = Callable[[str, str, PrecisionName], pipeline.Model]  # name, device, precision
+State = Literal["waiting", "forming", "done", "stopped"]
+MakeOrder = Callable[[Palette], Order]
 
 
 @dataclass(frozen=True)
@@ -43,28 +50,37 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A finished picture, in its file."""
+class Cell:
+    """One picture of a run: a preview while it forms; kept, with its entry; or done as a draft, with its key."""
 
-    path: Path
     seed: int
+    state: State = "waiting"
+    picture: Photo | None = None
+    entry: Entry | None = None
+    draft: str = ""
 
 
 @dataclass(frozen=True)
 class Update:
-    """One moment of a job. picture: a preview, or the finished file; None leaves what is shown.
+    """One moment of a job: what to say, and all pictures of its run in order. Without a run those shown stay.
 
-    kept: the pictures of the job that are finished so far.
+    shape: height and width of the pictures, 0 where not known yet. quiet: of a job that nobody pressed for (Live).
     """
 
     status: Status
-    picture: Photo | Path | None = None
-    seed: int | None = None
-    kept: tuple[Kept, ...] = ()
+    run: str = ""
+    cells: tuple[Cell, ...] = ()
+    shape: tuple[int, int] = (0, 0)
+    quiet: bool = False
 
     @property
-    def finished(self) -> Path | None:
-        return self.picture if isinstance(self.picture, Path) else None
+    def seed(self) -> int | None:
+        return self.cells[0].seed if self.cells else None
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The pictures that are finished and kept so far."""
+        return tuple(cell.entry for cell in self.cells if cell.entry)
 
 
 @dataclass(frozen=True)
@@ -77,10 +93,7 @@ class OpenPhoto:
 
 
 class Desk:
-    """What one running app holds: the loaded model, the worker, and where results go.
-
-    precision: “auto” leaves it to the device and to what is asked for; any other holds for all.
-    """
+    """What one running app holds: the loaded model, the worker, where results go, and what was only looked at."""
 
     def __init__(
         self,
@@ -89,28 +102,10 @@ class Desk:
         device: str = "auto",
         precision: PrecisionName = "auto",
     ) -> None:
-        self.outputs, self._load, self.device, self.precision = outputs, load, device, precision
-        self.worker = Worker()
-        self._loading = threading.Lock()
-        self._model: pipeline.Model | None = None
-        self._asked: PrecisionName = precision
-
-    def model(self, name: str, precision: PrecisionName = "auto") -> pipeline.Model:
-        """The model of that name; loading another, or in another precision, frees the former. Raises UserError."""
-        asked = precision if self.precision == "auto" else self.precision
-        with self._loading:
-            held = self._model
-            if held is None or held.name != name or asked not in (self._asked, held.precision):
-                del held
-                self._free()
-                self._model, self._asked = self._load(name, self.device, asked), asked
-            return self._model
-
-    def _free(self) -> None:
-        """Lets go of the loaded model, and of its memory."""
-        if self._model is not None:
-            device, self._model = self._model.device, None
-            release(device)
+        """precision: “auto” leaves it to the device and to what is asked for; any other holds for all."""
+        self.outputs, self.shelf = outputs or OUTPUTS, Shelf(load, device, precision)
+        self.history = History(self.outputs)
+        self.worker, self.drafts = Worker(), Drafts()
 
     def cancel(self, owner: str) -> Status:
         return Status("Stopping …", "busy") if self.worker.cancel(owner) else Status("Nothing is running.")
@@ -126,155 +121,221 @@ class Desk:
         message = f"Photo of {width} x {height} px. Paint on it what should be there, then press Repaint."
         return OpenPhoto(keep_photo(file, self.outputs), painted, message)
 
+    def lay_photo(self, file: PhotoFile, painted: Painted) -> OpenPhoto:
+        """Puts a photo under a map that was painted on it. Raises UserError."""
+        key = keep_photo(file, self.outputs)
+        shown = resize_photo(read_photo(photo_path(key, self.outputs)), *painted.labels.shape)
+        return OpenPhoto(key, replace(painted, under=data_url(shown)), "")
+
+    def take_in(self, results: tuple[bytes, ...]) -> Update:
+        """Pictures of a project, kept with those made here; its status says what is left out, and why.
+
+        Raises UserError where the history can't be read.
+        """
+        run = "project-" + hashlib.sha256(b"".join(results)).hexdigest()[:16]  # opened again, it is not kept twice
+        entries, problems = self.history.of_run(run), []
+        for content in results if not entries else ():
+            try:
+                entries += self._taken(content, run)
+            except UserError as error:
+                problems.append(str(error))
+        cells = tuple(Cell(entry.seed, "done", entry=entry) for entry in entries)
+        shape = (entries[0].height, entries[0].width) if entries else (0, 0)
+        said = f"Of {len(results)} results {len(problems)} can't be kept. {problems[0]}" if problems else ""
+        return Update(Status(said), run, cells, shape)
+
+    def _taken(self, content: bytes, run: str) -> list[Entry]:
+        """A picture that came from elsewhere, its opacity and profile too; none where nothing says what made it.
+
+        Raises UserError.
+        """
+        stored = read_request(content)
+        if not stored:
+            return []
+        render_request(stored)  # looked at as a whole, before anything of it names a file
+        file = read_photo_file(content, MAX_KEPT_BYTES)
+        return [self.history.add(keep(file.pixels, stored, self.outputs, file), stored, run)]
+
     def has_photo(self, key: object) -> bool:
         """Whether a key, as the browser kept it, still leads to a photo."""
         return isinstance(key, str) and is_key(key) and photo_path(key, self.outputs).is_file()
 
-    def generate(self, painted: Painted | None, settings: Settings, owner: str) -> Iterator[Update]:
-        """Renders the map on the desk."""
-        yield from self._run(owner, settings, lambda chosen: self._render(painted, chosen))
+    def photo(self, key: object) -> PhotoFile:
+        """The photo of a key, with its own values. Raises UserError where there is none."""
+        if not self.has_photo(key):
+            raise UserError("No photo is open. Open one first.")
+        return read_photo_file(photo_path(str(key), self.outputs), MAX_KEPT_BYTES)
 
-    def repaint(self, painted: Painted | None, key: str | None, settings: Settings, owner: str) -> Iterator[Update]:
+    # --- What can be asked for ---
+
+    def generate(self, painted: Painted | None, settings: Settings, owner: str) -> Generator[Update]:
+        """Renders the map on the desk; each picture is saved as soon as it is finished."""
+        chosen = settings.drawn()
+        shape = shape_of(painted)
+        yield from self._run(owner, lambda: self._made(chosen, shape, lambda p: render_order(painted, chosen, p)))
+
+    def repaint(self, painted: Painted | None, key: str | None, settings: Settings, owner: str) -> Generator[Update]:
         """Regenerates what is painted on the open photo."""
-        yield from self._run(owner, settings, lambda chosen: self._edit(painted, key, chosen))
+        chosen = settings.drawn()
 
-    def _run(self, owner: str, settings: Settings, work: Callable[[Settings], Generator[Update]]) -> Iterator[Update]:
+        def order(palette: Palette) -> Order:
+            return edit_order(painted, self.photo(key), chosen, palette)
+
+        yield from self._run(owner, lambda: self._made(chosen, shape_of(painted), order))
+
+    def live(self, painted: Painted | None, settings: Settings, owner: str, key: str | None = None) -> Iterator[Update]:
+        """One picture of what is on the desk, at once and roughly, then as it is set; kept only on request.
+
+        key: of the open photo, if there is one. It gives way to a run that the artist pressed for: then nothing is
+        yielded.
+        """
+        file = None
+
+        def order(chosen: Settings, palette: Palette) -> Order:
+            nonlocal file
+            if not self.has_photo(key):
+                return render_order(painted, chosen, palette)
+            file = file or self.photo(key)  # read once for the draft and what refines it
+            return edit_order(painted, file, chosen, palette)
+
+        chosen = replace(settings, seed=settings.seed or 0, count=1)
+        yield from self._run(owner, lambda: self._drafted(chosen, order), pressed=False)
+
+    def sight(self, painted: Painted | None, settings: Settings) -> tuple[Photo, str]:
+        """The map as the model sees it, and that in words. Raises UserError."""
+        model = self.shelf.model(settings.model, precision_of(settings.sampling))
+        found = seen(model, render_order(painted, settings, model.palette).request)
+        return drawn(found, model.palette), told(found, model.palette)
+
+    def keep_draft(self, key: str) -> Entry:
+        """Saves a picture that was only looked at, once however often. Raises UserError where it is no longer held."""
+        draft = self.drafts.get(key)
+        if draft is None:
+            raise UserError("That draft is no longer held. Press Generate with Keep seed ticked: it comes again.")
+        run = f"draft-{key}"
+        with suppress(UserError):  # where the history can't be read it is saved all the same
+            for kept in self.history.of_run(run):
+                return kept
+        stored = draft.order.record(0)
+        return self.history.add(keep(draft.picture, stored, self.outputs, draft.order.like), stored, run)
+
+    # --- How it is done ---
+
+    def _run(self, owner: str, work: Callable[[], Generator[Update]], pressed: bool = True) -> Iterator[Update]:
         """Turns waiting, cancelling and problems into text; a traceback never reaches the page."""
-        kept: tuple[Kept, ...] = ()
-        chosen, ran_out = settings.drawn(), False
+        last, ran_out = Update(Status("")), False
         try:
-            for update in self.worker.run(owner, lambda: work(chosen)):
+            for update in self.worker.run(owner, work, pressed):
                 if isinstance(update, Waiting):
-                    update = Update(Status("Waiting for the picture before this one …", "busy", 0.0))
-                kept = update.kept or kept
-                yield update
+                    update = Update(Status("Waiting for the result before this one …", "busy", 0.0))
+                last = update if update.run else last
+                yield replace(update, quiet=not pressed)
         except Cancelled:
-            yield Update(Status(sentences("Stopped. The map is as you left it", saved(kept)), "stopped"), kept=kept)
+            if pressed or not self.worker.has_job(owner):  # else the stroke that took its place speaks
+                yield replace(ended(last, "stopped", "Stopped. The map is as you left it"), quiet=not pressed)
         except UserError as error:
-            yield Update(Status(sentences(str(error), saved(kept)), "problem"), kept=kept)
+            yield ended(last, "problem", str(error))
         except Exception as error:  # a driver's fault, say: the page must not wait for ever
             logging.exception("A job failed")
             ran_out = is_out_of_memory(error)
             text = "Memory ran out. Close other programs, or choose a smaller model or map"
-            text = text if ran_out else f"This went wrong inside ({error})"
-            text = sentences(text, "The map is as you left it", saved(kept))
-            yield Update(Status(text, "problem"), kept=kept)
+            yield ended(last, "problem", text if ran_out else f"This went wrong inside ({error})", UNTOUCHED)
         if ran_out:  # not before: until here the error's traceback holds on to what filled the memory
-            with self._loading:
-                self._free()
+            self.shelf.clear()
 
-    def _render(self, painted: Painted | None, settings: Settings) -> Generator[Update]:
-        if painted is None:
-            raise UserError("There is no map yet. Paint something, or open an example.")
-        yield Update(Status("Loading the model …", "busy", 0.0), seed=settings.seed)
-        model = self.model(settings.model, precision_of(settings.sampling))
-        labels, remark = to_palette(painted, model.palette)
-        request = RenderRequest(model.name, labels, settings.seeded(), settings.side)
-        yield from self._frames(pipeline.generate(model, request), request, model, remark)
+    def _made(self, settings: Settings, shape: tuple[int, int], make: MakeOrder) -> Generator[Update]:
+        """The pictures of one run, saved as they are finished."""
+        run = new_run()
+        waiting = tuple(Cell(seed) for seed in settings.seeded().seeds)
+        yield Update(Status("Loading the model …", "busy", 0.0), run, waiting, shape)
+        model = self.shelf.model(settings.model, precision_of(settings.sampling))
+        order = make(model.palette)
+        if announced := announcement(pipeline.plan_of(model, order.request)):
+            yield Update(Status(announced, "busy", 0.0), run, waiting, order.shape)
+        yield from self._frames(order, model, run)
 
-    def _edit(self, painted: Painted | None, key: str | None, settings: Settings) -> Generator[Update]:
-        if not self.has_photo(key):
-            raise UserError("No photo is open. Open one first.")
-        if painted is None:
-            raise UserError("Nothing is painted yet. Paint on the photo what should be there.")
-        yield Update(Status("Loading the model …", "busy", 0.0), seed=settings.seed)
-        model = self.model(settings.model, precision_of(settings.sampling))
-        labels, remark = to_palette(painted, model.palette)
-        file = read_photo_file(photo_path(key, self.outputs))
-        labels = resize_labels(labels, *file.pixels.shape[:2])
-        region = labels != model.palette.unlabelled
-        if not region.any():
-            raise UserError("Nothing is painted on the photo. Paint, on the photo, what should be there instead.")
-        chosen = settings.strength, settings.seeded(), settings.side
-        request = EditRequest(model.name, labels, file.pixels, region, *chosen)
-        yield from self._frames(pipeline.edit(model, request), request, model, remark, file)
+    def _drafted(self, settings: Settings, make: Callable[[Settings, Palette], Order]) -> Generator[Update]:
+        """A quick picture, then the one that is asked for; one that was made before comes at once."""
+        run = new_run()
+        model = self.shelf.model(settings.model, precision_of(settings.sampling))
+        wanted = make(settings, model.palette)
+        if held := self.drafts.get(key_of(wanted, model.precision)):
+            yield Update(seen_before(held), run, (drafted(held),), wanted.shape)
+            return
+        first = settings.quick()
+        stages = [wanted] if first is settings else [make(first, model.palette), wanted]
+        for order in stages:
+            yield from self._frames(order, model, run, keep_it=False, last=order is wanted)
 
     def _frames(
-        self,
-        frames: Generator[pipeline.Frame],
-        request: RenderRequest | EditRequest,
-        model: pipeline.Model,
-        remark: str,
-        like: PhotoFile | None = None,
+        self, order: Order, model: pipeline.Model, run: str, keep_it: bool = True, last: bool = True
     ) -> Generator[Update]:
         """Frames as updates with the time left; what is finished is saved first, so that none of it is lost."""
-        started, note = time.monotonic(), ""
-        seeds, kept = request.sampling.seeds, ()
-        if announced := announcement(pipeline.plan_of(model, request)):
-            yield Update(Status(announced, "busy", 0.0), seed=seeds[0])
-        with closing(frames):
+        started, note, made = time.monotonic(), "", 0
+        cells = [Cell(seed) for seed in order.seeds]
+        finish = self._keep if keep_it else self._hold
+        with closing(order.frames(model)) as frames:
             for frame in frames:
                 seconds, share, note = time.monotonic() - started, frame.step / frame.steps, frame.note
-                shown = sheet(frame.pictures)
-                try:
-                    if frame.finished:
-                        kept += tuple(self._keep(frame, request, model, like))
-                except UserError as error:
-                    yield Update(Status(f"Finished, but not saved. {error}", "problem"), shown, seeds[0], kept)
-                    return
-                left = f"{readable(seconds / share * (1 - share))} left"
-                text = sentences(f"{progress(frame, seeds)}, {left}", note, remark)
-                if len(kept) < len(seeds):
-                    yield Update(Status(text, "busy", share), shown, seeds[0], kept)
-        done = f"{results(kept)} {readable(seconds)}, {place(model)}"
-        yield Update(Status(sentences(done, where(kept), note, remark), "done"), kept[0].path, kept[0].seed, kept)
+                now = range(made, made + len(frame.seeds))
+                for i, picture in zip(now, frame.pictures, strict=True):
+                    cells[i] = Cell(order.seeds[i], "forming", picture)
+                text = progress(share, now, len(cells)) if len(cells) > 1 else f"Step {frame.step} of {frame.steps}"
+                if frame.finished:
+                    made = now.stop
+                    try:
+                        for i in now:
+                            cells[i] = finish(order, model, run, i, cells[i])
+                    except UserError as error:
+                        yield Update(Status(f"Finished, but not saved. {error}", "problem"), run, *shown(cells, order))
+                        return
+                if made < len(cells) or not last:
+                    text = sentences(f"{text}, {readable(seconds / share * (1 - share))} left", note, order.remark)
+                    yield Update(Status(text, "busy", share), run, *shown(cells, order))
+        if last:
+            done = f"{results(made)} {readable(seconds)}, {place(model)}"
+            paths = [cell.entry.path for cell in cells if cell.entry]
+            text = sentences(done, where(paths) if paths else "Not saved yet", note, order.remark)
+            yield Update(Status(text, "done"), run, *shown(cells, order))
 
-    def _keep(
-        self, frame: pipeline.Frame, request: RenderRequest | EditRequest, model: pipeline.Model, like: PhotoFile | None
-    ) -> Iterator[Kept]:
-        """Saves the pictures of a finished frame. Raises UserError where one can't be written."""
-        for picture, seed in zip(frame.pictures, frame.seeds, strict=True):
-            yield Kept(keep(picture, record(request, model.palette.name, seed), self.outputs, like), seed)
+    def _keep(self, order: Order, model: pipeline.Model, run: str, index: int, cell: Cell) -> Cell:
+        """Saves a finished picture. Raises UserError where it can't be written."""
+        stored = order.record(index)
+        path = keep(cell.picture, stored, self.outputs, order.like)
+        return replace(cell, state="done", entry=self.history.add(path, stored, run))
 
-
-# --- In words ---
-
-
-def announcement(plan: Plan) -> str:
-    """What a run will take, where that is much of what there is; else empty."""
-    return f"This {plan.text()}." if plan.needs > WORTH_TELLING * plan.free else ""
-
-
-def progress(frame: pipeline.Frame, seeds: tuple[int, ...]) -> str:
-    """Step 3 of 20; of several pictures, which of them are being made and how far all are."""
-    if len(seeds) == 1:
-        return f"Step {frame.step} of {frame.steps}"
-    first = seeds.index(frame.seeds[0]) + 1
-    last = first + len(frame.seeds) - 1
-    which = f"Picture {first}" if first == last else f"Pictures {first} to {last}"
-    return f"{which} of {len(seeds)}, {frame.step / frame.steps:.0%} done"
+    def _hold(self, order: Order, model: pipeline.Model, run: str, index: int, cell: Cell) -> Cell:
+        """Keeps a finished picture in memory only."""
+        draft = Draft(key_of(order, model.precision), order, cell.picture)
+        self.drafts.put(draft)
+        return drafted(draft)
 
 
-def results(kept: tuple[Kept, ...]) -> str:
-    return "Done in" if len(kept) == 1 else f"{len(kept)} pictures in"
+UNTOUCHED = "The map is as you left it"
 
 
-def where(kept: tuple[Kept, ...]) -> str:
-    day = kept[0].path.parent
-    return f"Saved as {kept[0].path.name}" if len(kept) == 1 else f"Saved in {day.parent.name}/{day.name}"
+def shape_of(painted: Painted | None) -> tuple[int, int]:
+    return (0, 0) if painted is None else painted.labels.shape
 
 
-def saved(kept: tuple[Kept, ...]) -> str:
-    """What a run that ended early leaves; empty where that is nothing."""
-    return {0: "", 1: "One picture was finished and is saved"}.get(
-        len(kept), f"{len(kept)} pictures were finished and are saved"
-    )
+def new_run() -> str:
+    """The id of a run."""
+    return secrets.token_hex(8)
 
 
-def place(model: pipeline.Model) -> str:
-    """On what a model runs, in what precision."""
-    kinds = {"cpu": "the CPU", "cuda": "the GPU", "mps": "the Mac's GPU"}
-    return f"on {kinds.get(model.device.type, model.device)} in {model.precision}"
+def drafted(draft: Draft) -> Cell:
+    return Cell(draft.seed, "done", draft.picture, draft=draft.key)
 
 
-def sentences(*parts: str) -> str:
-    """The parts that are not empty, one after the other, each with one full stop."""
-    return " ".join(f"{part.rstrip('.')}." for part in parts if part)
+def seen_before(draft: Draft) -> Status:
+    return Status(f"Guidance {draft.order.request.sampling.guidance:g}, as it was made before. Not saved yet.", "done")
 
 
-def readable(seconds: float) -> str:
-    """4 s, 2 min, 1 h 5 min."""
-    if seconds < 60:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+def ended(last: Update, kind: str, *texts: str) -> Update:
+    """How a run ends before its time: what is finished stays, what was forming stops."""
+    cells = tuple(cell if cell.state == "done" else replace(cell, state="stopped") for cell in last.cells)
+    return replace(last, status=Status(sentences(*texts, saved(len(last.entries))), kind), cells=cells)
+
+
+def shown(cells: list[Cell], order: Order) -> tuple[tuple[Cell, ...], tuple[int, int]]:
+    return tuple(cells), order.shape

@@ -26,12 +26,19 @@ class Worker:
 
     def __init__(self) -> None:
         self._device = threading.Lock()
+        self._present = threading.Lock()  # of the two below
         self._stops: dict[str, threading.Event] = {}
+        self._pressed: set[threading.Event] = set()
 
-    def run(self, owner: str, work: Callable[[], Generator[T]]) -> Iterator[T | Waiting]:
-        """Yields what `work()` yields, and `Waiting` until it may begin. Raises Cancelled after `cancel(owner)`."""
-        self.cancel(owner)
-        stop = self._stops[owner] = threading.Event()
+    def run(self, owner: str, work: Callable[[], Generator[T]], pressed: bool = True) -> Iterator[T | Waiting]:
+        """Yields what `work()` yields, and `Waiting` until it may begin. Raises Cancelled after `cancel(owner)`.
+
+        pressed: somebody asked for it; a job that nobody did gives way to one of the same owner's that somebody did
+        and that was not stopped since: then nothing is yielded.
+        """
+        stop = self._begin(owner, pressed)
+        if stop is None:
+            return
         try:
             while not self._device.acquire(timeout=0.25):
                 _check(stop)
@@ -45,8 +52,7 @@ class Worker:
             finally:
                 self._device.release()
         finally:
-            if self._stops.get(owner) is stop:
-                del self._stops[owner]
+            self._end(owner, stop)
 
     def cancel(self, owner: str) -> bool:
         """Asks the owner's job to stop; False where there is none."""
@@ -54,6 +60,29 @@ class Worker:
         if stop is not None:
             stop.set()
         return stop is not None
+
+    def has_job(self, owner: str) -> bool:
+        """Whether a job of the owner's waits or runs."""
+        return owner in self._stops
+
+    def _begin(self, owner: str, pressed: bool) -> threading.Event | None:
+        """Takes the place of the owner's older job, in one go: of two that come at once, one replaces the other."""
+        with self._present:
+            older = self._stops.get(owner)
+            if not pressed and older in self._pressed and not older.is_set():
+                return None
+            if older is not None:
+                older.set()
+            stop = self._stops[owner] = threading.Event()
+            if pressed:
+                self._pressed.add(stop)
+            return stop
+
+    def _end(self, owner: str, stop: threading.Event) -> None:
+        with self._present:
+            self._pressed.discard(stop)
+            if self._stops.get(owner) is stop:
+                del self._stops[owner]
 
 
 def _check(stop: threading.Event) -> None:

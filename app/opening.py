@@ -1,4 +1,4 @@
-"""What is laid on the desk: maps and results from files, examples, and a map in another model's classes."""
+"""What is laid on the desk: maps, results and projects from files, examples, and a map in another model's classes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from app.bundle import Project, is_project, read_project
 from app.canvas import MAX_SIDE, MIN_SIDE, Painted
-from app.settings import DEFAULT_STRENGTH, Settings
-from engine.images import read_request, resize_labels
-from engine.label_files import palette_named_in, read_label_map
+from app.kept_settings import settings_from_json, settings_to_json
+from app.settings import DEFAULT_STRENGTH, Settings, scales_by_name
+from engine.images import PhotoFile, read_request, resize_labels
+from engine.label_colours import Ambiguity, Choices
+from engine.label_files import NO_CHOICES, palette_named_in, read_label_map
 from engine.palette import Palette, load_palette, palette_names
 from engine.record import render_request
 from engine.translate import translate
@@ -19,22 +22,71 @@ from engine.types import Sampling, UserError
 
 @dataclass(frozen=True)
 class Opened:
-    """A file that was opened onto the desk: a map, or a result with the settings that made it."""
+    """A file that was opened onto the desk: a map, a result with the settings that made it, or a whole project.
+
+    choices: colours of the map whose class was guessed; opened again with the artist's choices, it has fewer. photo and
+    results (PNGs) are a project's.
+    """
 
     painted: Painted
     message: str
     settings: Settings | None = None
+    choices: tuple[Ambiguity, ...] = ()
+    photo: PhotoFile | None = None
+    results: tuple[bytes, ...] = ()
 
 
-def open_map(path: Path, palette: Palette) -> Opened:
-    """A label map in any form we read, or a result of ours, which brings its map and its settings. Raises UserError."""
+def open_map(path: Path, palette: Palette, choices: Choices = NO_CHOICES) -> Opened:
+    """A label map in any form we read, a result of ours, which brings its map and its settings, or a project.
+
+    choices: which class a colour of the map means. Raises UserError.
+    """
+    if is_project(path):
+        return open_project(read_project(path))
     stored = read_request(path)
     if stored is not None:
         return open_result(stored)
     named = palette_named_in(path)  # one of ours, or None
-    read = read_label_map(path, load_palette(named) if named else palette)
+    read = read_label_map(path, load_palette(named) if named else palette, choices)
     labels, note = within_sides(read.labels)
-    return Opened(Painted(labels, named or palette.name), read.message + note)
+    painted = Painted(labels, named or palette.name)
+    return Opened(painted, read.message + note, choices=(*read.ambiguous, *read.strange))
+
+
+def open_project(project: Project) -> Opened:
+    """All that a project holds. Raises UserError where its map is in classes that the page doesn't know."""
+    name, remarks = project.palette.name, list(project.remarks)
+    if name not in palette_names() or load_palette(name) != project.palette:
+        raise UserError(
+            f"The project is painted in its own palette {name!r}. Put the palette.json out of it (a zip) into the "
+            f"folder palettes under a new name, and start again. The page knows {', '.join(palette_names())}."
+        )
+    labels, note = within_sides(project.labels)
+    instances = None if project.instances is None else within_sides(project.instances)[0]
+    settings = None
+    if project.settings:
+        try:
+            settings = settings_from_json(project.settings)
+        except UserError as error:
+            remarks.append(f"The settings are left out. {error}")
+    message = " ".join([f"The project is back on the desk ({_contents(project)}).{note}", *remarks])
+    painted = Painted(labels, name, instances=instances)
+    return Opened(painted, message, settings, photo=project.photo, results=project.results)
+
+
+def project_of(
+    painted: Painted, settings: Settings, photo: PhotoFile | None = None, results: tuple[Path | bytes, ...] = ()
+) -> Project:
+    """What is on the desk, to be written by `write_project`. results: the PNGs that go with it."""
+    palette = load_palette(painted.palette)
+    return Project(painted.labels, palette, painted.instances, photo, settings_to_json(settings), results)
+
+
+def _contents(project: Project) -> str:
+    """“map, photo, 3 results”."""
+    count = len(project.results)
+    parts = ["map", "objects" if project.instances is not None else "", "photo" if project.photo else ""]
+    return ", ".join(filter(None, [*parts, f"{count} result{'s' * (count > 1)}" if count else ""]))
 
 
 def open_result(stored: dict) -> Opened:
@@ -42,15 +94,25 @@ def open_result(stored: dict) -> Opened:
     request = render_request(stored)
     name = stored.get("palette")
     if name not in palette_names():
-        raise UserError(f"The picture was made with the palette {name!r}. The page knows {', '.join(palette_names())}.")
-    load_palette(name).check(request.labels)
+        raise UserError(f"The result was made with the palette {name!r}. The page knows {', '.join(palette_names())}.")
+    palette = load_palette(name)
+    palette.check(request.labels)
     seed, sampling = request.sampling.seeds[0], replace(request.sampling, seeds=Sampling().seeds)
-    settings = Settings(request.model, seed, sampling, strength_in(stored), side=request.side)
     labels, note = within_sides(request.labels)
-    message = f"The map and the settings of this picture are back on the desk (seed {seed}).{note}"
+    settings = Settings(
+        request.model,
+        seed,
+        sampling,
+        strength_in(stored),
+        side=request.side,
+        class_guidance=scales_by_name(palette, request.class_guidance),
+        rerolls=() if note else request.rerolls,  # of the map's own size
+    )
+    instances = None if request.instances is None else within_sides(request.instances)[0]
+    message = f"The map and the settings of this result are back on the desk (seed {seed}).{note}"
     if stored.get("kind") == "edit":
         message += " It was painted on a photo: open that too, to repaint it."
-    return Opened(Painted(labels, name), message, settings)
+    return Opened(Painted(labels, name, instances=instances), message, settings)
 
 
 def strength_in(stored: dict) -> float:
@@ -60,7 +122,7 @@ def strength_in(stored: dict) -> float:
 
 
 def within_sides(labels: np.ndarray) -> tuple[np.ndarray, str]:
-    """The map at a size that the canvas takes, and a remark where it had to be scaled."""
+    """The map, or its objects' numbers, at a size that the canvas takes, and a remark where it had to be scaled."""
     height, width = labels.shape
     scale = min(1.0, MAX_SIDE / max(height, width))
     size = tuple(max(MIN_SIDE, round(side * scale)) for side in (height, width))
@@ -96,4 +158,10 @@ def to_palette(painted: Painted, palette: Palette) -> tuple[np.ndarray, str]:
     if painted.palette == palette.name:
         return painted.labels, ""
     labels, missing = translate(painted.labels, load_palette(painted.palette), palette)
-    return labels, f"Unknown to this model, left open: {', '.join(missing)}." if missing else ""
+    return labels, f"Unknown to this model, left open: {listed(missing)}." if missing else ""
+
+
+def listed(names: list[str], most: int = 6) -> str:
+    """The names in one line that stays short: “tree, sky and 12 more”."""
+    more = len(names) - most
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:most])} and {more} more"

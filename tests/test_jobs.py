@@ -1,3 +1,4 @@
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -113,3 +114,58 @@ def test_what_a_step_made_while_it_was_cancelled_still_arrives():
     assert next(job) == 0
     with pytest.raises(Cancelled):
         next(job)
+
+
+def test_of_jobs_that_come_at_once_one_is_finished_and_the_others_are_replaced():
+    """Threads change places as often as they can: whoever comes last must see everyone who came before."""
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(40):
+            ends, worker = together(4)
+            assert sorted(ends) == ["done", "replaced", "replaced", "replaced"]
+            assert list(worker.run("other", lambda: counting(1))) == [0]
+            assert not worker.cancel("me")
+    finally:
+        sys.setswitchinterval(switching)
+
+
+def together(number: int) -> tuple[list[str], Worker]:
+    """How jobs of one owner end that begin at one moment; each goes on until all others have ended, or for long."""
+    worker, ends, start = Worker(), [], threading.Barrier(number)
+
+    def work() -> Iterator[int]:
+        for step in range(1000):
+            if len(ends) == number - 1:
+                return
+            threading.Event().wait(0.001)
+            yield step
+
+    def run() -> None:
+        start.wait()
+        try:
+            for _ in worker.run("me", work):
+                pass
+            ends.append("done")
+        except Cancelled:
+            ends.append("replaced")
+
+    threads = [threading.Thread(target=run, daemon=True) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    return ends, worker
+
+
+def test_a_job_that_nobody_pressed_for_gives_way_to_one_that_somebody_did():
+    worker = Worker()
+    pressed = worker.run("me", lambda: counting(3))
+    assert next(pressed) == 0
+    assert next(worker.run("me", lambda: counting(1), pressed=False), None) is None
+    assert next(pressed) == 1
+    worker.cancel("me")
+    quiet = worker.run("me", lambda: counting(1), pressed=False)
+    assert isinstance(next(quiet), Waiting)
+    pressed.close()
+    assert list(quiet) == [0]

@@ -1,17 +1,20 @@
 import dataclasses
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from app.bundle import Project, write_project
 from app.canvas import Painted
-from app.opening import open_map, open_result, switch_palette, within_sides
+from app.opening import listed, open_map, open_project, open_result, project_of, switch_palette, within_sides
 from app.settings import Settings
-from engine.images import save_png
+from engine.images import PhotoFile, save_png
 from engine.label_files import save_label_map
-from engine.palette import load_palette
+from engine.palette import load_palette, palette_from
 from engine.record import record
-from engine.types import EditRequest, RenderRequest, Sampling, UserError
+from engine.types import EditRequest, RenderRequest, Reroll, Sampling, UserError
 
 FACADES, ADE = load_palette("facades"), load_palette("ade20k")
 EXAMPLES = Path(__file__).parent.parent / "app" / "static" / "examples"
@@ -24,6 +27,7 @@ EVERYTHING = Sampling(
     guidance_interval=(0.125, 0.9),
     guidance_stop=0.015,
     encoder_reuse=2,
+    noise="steps",
 )
 
 
@@ -63,6 +67,70 @@ def test_an_edit_brings_its_strength_and_says_that_its_photo_is_needed():
     assert open_result({**stored, "strength": "much"}).settings.strength == Settings("tiny").strength
 
 
+def test_what_was_guessed_is_asked_and_the_answer_taken(tmp_path):
+    city = load_palette("cityscapes")
+    pixels = city.standard_colours[np.array([[26, 34], [23, 7]], np.uint8).repeat(8, 0).repeat(8, 1)]
+    pixels[-6:, -6:] = (201, 33, 187)
+    Image.fromarray(pixels).save(tmp_path / "map.png")
+    asked = open_map(tmp_path / "map.png", city).choices
+    assert [(each.shared, each.pixels) for each in asked] == [(True, 128), (False, 36)]
+    answers = {asked[0].colour: 34, asked[1].colour: 24}
+    opened = open_map(tmp_path / "map.png", city, answers)
+    assert opened.choices == ()
+    assert (opened.painted.labels[:8] == 34).all()
+    assert (opened.painted.labels[-6:, -6:] == 24).all()
+
+
+def desk():
+    """All that a desk can hold."""
+    rng = np.random.default_rng(0)
+    instances = rng.integers(0, 65_536, (32, 40)).astype(np.uint16)
+    settings = Settings(
+        "tiny",
+        seed=9,
+        sampling=dataclasses.replace(EVERYTHING, seeds=(0,)),
+        strength=0.35,
+        count=3,
+        side=64,
+        class_guidance=(("window", 4.0), ("door", 1.5)),
+        rerolls=(Reroll(labels_of() == 5, 12),),
+        one_seed=True,
+    )
+    noise = rng.integers(0, 256, (20, 30, 3)).astype(np.uint8)
+    result = io.BytesIO()
+    save_png(result, noise, record(RenderRequest("tiny", labels_of()), "facades", 0))
+    painted = Painted(labels_of(), "facades", instances=instances)
+    return painted, settings, PhotoFile(noise, None, None), (result.getvalue(),)
+
+
+def test_a_project_brings_everything_back(tmp_path):
+    painted, settings, photo, results = desk()
+    write_project(tmp_path / "desk.spadework", project_of(painted, settings, photo, results))
+    opened = open_map(tmp_path / "desk.spadework", ADE)
+    assert opened.painted.palette == "facades"
+    assert opened.painted.labels.tobytes() == painted.labels.tobytes()
+    assert opened.painted.instances.tobytes() == painted.instances.tobytes()
+    assert opened.settings == settings
+    assert (opened.photo.pixels == photo.pixels).all()
+    assert opened.results == results
+    assert opened.message == "The project is back on the desk (map, objects, photo, 1 result)."
+
+
+def test_settings_that_are_damaged_leave_the_map():
+    project = dataclasses.replace(project_of(*desk()), settings={"model": 3})
+    opened = open_project(project)
+    assert opened.settings is None
+    assert "The settings are left out. They are damaged" in opened.message
+    assert (opened.painted.labels == labels_of()).all()
+
+
+def test_a_project_in_a_palette_of_its_own():
+    classes = [{"index": i, "name": str(i), "colour": [i, i, i]} for i in range(6)]
+    own = palette_from({"name": "cells", "unlabelled": 0, "classes": classes}, "cells")
+    with pytest.raises(UserError, match=r"own palette 'cells'.*palette\.json"):
+        open_project(Project(labels_of(), own))
+
+
 def test_a_large_map_is_scaled_to_what_the_canvas_takes():
     labels, note = within_sides(np.zeros((1024, 4096), np.uint8))
     assert labels.shape == (512, 2048)
@@ -97,3 +165,15 @@ def test_another_palette_keeps_what_has_a_name_there_or_shows_its_example():
     assert not over_photo.labels.any()
     blank = Painted(np.full((16, 16), ADE.unlabelled, np.uint8), "ade20k")
     assert not switch_palette(blank, FACADES, EXAMPLES, on_photo=False).labels.any()
+
+
+def test_areas_with_new_noise_go_where_the_map_has_to_be_scaled():
+    for width, count in ((2048, 1), (2049, 0)):
+        labels = np.ones((8, width), np.uint8)
+        request = RenderRequest("tiny", labels, Sampling(), rerolls=(Reroll(labels > 0, 3),))
+        assert len(open_result(record(request, "facades", 0)).settings.rerolls) == count
+
+
+def test_many_names_stay_one_short_line():
+    assert listed(["tree", "sky"]) == "tree, sky"
+    assert listed(list("abcdefg"), 6) == "a, b, c, d, e, f and 1 more"

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from app.canvas import decode
 from engine.checkpoint import shipped_models
 from engine.images import read_photo, read_request, save_png
-from engine.label_files import read_label_map
+from engine.label_files import read_label_map, save_label_map
 from engine.palette import load_palette
 from engine.presets import preset
 from engine.record import render_request
@@ -34,8 +35,40 @@ pytestmark = pytest.mark.skipif("scenes" not in shipped_models(), reason="checkp
 
 
 BEYOND = """width => [...document.querySelectorAll("button, input, h1, .sw-say")]
-    .filter(element => element.offsetParent && element.getBoundingClientRect().right > width + 1)
+    .filter(element => element.offsetParent && !element.closest(".sw-slots")) // that row scrolls by itself
+    .filter(element => element.getBoundingClientRect().right > width + 1)
     .map(element => element.outerHTML.slice(0, 80))"""
+
+
+SMALL = """() => [...document.querySelectorAll("button, select, input:not([type=range])")]
+    .map(element => /checkbox|radio/.test(element.type) ? element.closest("label") ?? element : element)
+    .filter(element => element.checkVisibility() && element.offsetParent && !element.closest("#sw-card, [aria-hidden]"))
+    .map(element => [element.getBoundingClientRect(), element.outerHTML.slice(0, 80)])
+    .filter(([box]) => box.width > 1 && box.height > 1 && (box.width < 43.5 || box.height < 43.5))
+    .map(([box, html]) => `${box.width} x ${box.height}: ${html}`)"""
+
+# Text on plain grounds, by the formula of WCAG 2: AA asks for 4.5.
+PALE = """() => {
+    const dot = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
+    const colour = (css, ground = [255, 255, 255]) => {
+        dot.fillStyle = `rgb(${ground})`; dot.fillRect(0, 0, 1, 1);
+        dot.fillStyle = css; dot.fillRect(0, 0, 1, 1);
+        return [...dot.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    const ground = element => colour(getComputedStyle(element).backgroundColor,
+        element.parentElement ? ground(element.parentElement) : undefined);
+    const light = rgb => rgb.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0.05);
+    const found = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const text = walker.currentNode.data.trim(), element = walker.currentNode.parentElement;
+        if (!text || !element.offsetParent || element.closest("script, :disabled, [aria-disabled=true]")) continue;
+        const behind = ground(element), pair = [light(behind), light(colour(getComputedStyle(element).color, behind))];
+        const ratio = Math.max(...pair) / Math.min(...pair);
+        if (ratio < 4.5) found.push(`${ratio.toFixed(2)}: ${text.slice(0, 40)}`);
+    }
+    return found;
+}"""
 
 
 def free_port() -> int:
@@ -82,11 +115,9 @@ def desk(open_page, address):
 
 
 def pick(page, name: str) -> None:
-    page.get_by_placeholder(re.compile("Search")).fill(name)
-    page.get_by_role("option", name=name, exact=True).or_(
-        page.get_by_role("button", name=name, exact=True)
-    ).first.click()
-    page.get_by_placeholder(re.compile("Search")).fill("")
+    """Chooses a class by the keys of the search."""
+    page.locator(".sw-search").fill(name)
+    page.locator(".sw-search").press("Enter")
 
 
 def stroke(page, *points: tuple[float, float]) -> None:
@@ -137,7 +168,12 @@ def upload(page, button: str, file: Path) -> None:
 
 
 def until_saved(page) -> None:
-    page.wait_for_function("() => document.querySelector('.sw-say').textContent.includes('Saved as')", timeout=PATIENCE)
+    until_said(page, "Saved as")
+
+
+def until_said(page, text: str) -> None:
+    """Waits for a status that holds the text, where another one of its kind may stand already."""
+    page.wait_for_function("text => document.querySelector('.sw-say').textContent.includes(text)", arg=text)
 
 
 def save_picture(page, to: Path) -> Path:
@@ -171,7 +207,7 @@ def test_paint_generate_cancel_generate_again_save_and_open(desk, tmp_path):
     set_number(desk, "sw-steps", 1000)
     desk.click("#sw-generate")
     desk.wait_for_selector(".sw-say[data-kind=busy] progress")
-    desk.wait_for_selector("#sw-picture img")
+    desk.wait_for_selector(".sw-result-image")
     assert "left" in say(desk, "busy")
     desk.click("#sw-cancel")
     assert "Stopped" in say(desk, "stopped")
@@ -203,6 +239,7 @@ def test_paint_generate_cancel_generate_again_save_and_open(desk, tmp_path):
 
 def test_an_example_opens_and_a_bad_file_is_a_sentence(desk, tmp_path):
     before = painted(desk)
+    desk.get_by_role("tab", name="Examples").click()
     desk.locator("#sw-examples .thumbnail-item").nth(1).click()
     until(desk, lambda: painted(desk).shape != before.shape)
     bad = tmp_path / "holiday.png"
@@ -245,6 +282,25 @@ def test_paint_on_a_photo_and_repaint_it(desk, tmp_path):
     desk.click("#sw-close")
     desk.wait_for_selector("#sw-generate:visible")
     desk.wait_for_function("() => !window.spadework.hasUnder('desk')")
+
+
+def test_the_settings_outlive_a_reload(desk, open_page, address):
+    desk.wait_for_timeout(1000)  # what is restored at the start is no change
+    keep_seed(desk, 77)
+    quality(desk, "Draft")
+    set_number(desk, "sw-count", 3)
+    set_number(desk, "sw-guidance", 3.5)
+    desk.wait_for_timeout(300)
+    open_page.reload(desk)
+    desk.wait_for_selector("html[data-wired]", state="attached")
+    until(desk, lambda: desk.locator("#sw-seed input").input_value() == "77")
+    assert desk.locator("#sw-lock input").is_checked()
+    assert desk.locator("#sw-count input").input_value() == "3"
+    assert float(desk.locator("#sw-guidance input[type=number]").input_value()) == 3.5
+    assert desk.locator("#sw-quality input:checked").input_value() == "custom"
+    desk.click("#sw-generate")
+    until_said(desk, "3 results in")
+    assert desk.locator("#sw-seed input").input_value() == "77"
 
 
 def test_a_quality_chosen_right_before_generate_is_the_one_that_is_used(desk, tmp_path):
@@ -292,14 +348,24 @@ def test_several_at_once_and_a_click_brings_one_back(desk, tmp_path):
     desk.locator("#sw-lock input").check()
     set_number(desk, "sw-seed", 7)
     desk.click("#sw-generate")
-    assert "3 pictures in" in say(desk, "done")
-    thumbnails = desk.locator("#sw-results .thumbnail-item")
-    thumbnails.nth(2).wait_for()
-    assert thumbnails.count() == 3
-    thumbnails.nth(2).click()
+    assert "3 results in" in say(desk, "done")
+    cells = desk.locator("#sw-results .sw-cell .sw-main")
+    cells.nth(2).wait_for()
+    assert cells.count() == 3
+    cells.nth(2).click()
     until(desk, lambda: desk.locator("#sw-seed input").input_value() == "9")
     request = read_request(save_picture(desk, tmp_path / "third.png"))
     assert request["sampling"]["seeds"] == [9]
+
+
+def test_classes_that_the_model_hardly_knows_are_marked(desk):
+    desk.locator(".sw-search").fill("plant")
+    found = desk.locator(".sw-row:visible").first
+    found.locator(".sw-mark").wait_for(state="visible")
+    assert "model" in found.locator(".sw-mark").get_attribute("aria-label")
+    desk.locator(".sw-search").fill("sky")
+    desk.locator(".sw-row[title^=sky]:visible").first.wait_for()
+    assert not found.locator(".sw-mark").is_visible()
 
 
 def test_the_model_says_what_it_is(desk):
@@ -310,7 +376,207 @@ def test_the_model_says_what_it_is(desk):
     assert desk.locator("#sw-card script").count() == 0
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
+# --- Exploring ---
+
+
+def keep_seed(desk, seed: int) -> None:
+    set_number(desk, "sw-seed", seed)
+    desk.locator("#sw-lock input").check()
+
+
+def results_seen(page) -> None:
+    """From now on notes every result that the page is given, as [url, final]."""
+    page.evaluate(
+        """() => { window.given = []; document.addEventListener('spadework:result',
+            event => window.given.push([event.detail.url, event.detail.final])); }"""
+    )
+
+
+def finals(page) -> list[str]:
+    return page.evaluate("() => window.given.filter(([, final]) => final).map(([url]) => url)")
+
+
+def test_live_follows_every_stroke_and_keeps_nothing_unasked(desk, address):
+    keep_seed(desk, 5)
+    quality(desk, "Draft")
+    results_seen(desk)
+    desk.locator("#sw-live input").check()
+    until(desk, lambda: len(finals(desk)) > 0)
+    pick(desk, "road")
+    before = len(finals(desk))
+    stroke(desk, (0.4, 0.5), (0.6, 0.6))
+    until(desk, lambda: len(finals(desk)) > before)
+    assert finals(desk)[-1].startswith("data:")
+    assert "Not saved yet" in say(desk, "done")
+    desk.locator("#sw-results .sw-keep").first.click()
+    desk.wait_for_selector("#sw-results .sw-cell:not(:has(.sw-keep:visible))")
+    desk.locator("#sw-live input").uncheck()
+    before = len(finals(desk))
+    stroke(desk, (0.3, 0.3), (0.6, 0.3))
+    desk.wait_for_timeout(700)
+    assert len(finals(desk)) == before
+
+
+def test_the_guidance_slider_shows_revisited_values_at_once(desk):
+    keep_seed(desk, 5)
+    quality(desk, "Draft")
+    results_seen(desk)
+    slider = desk.locator("#sw-guidance input[type=range]")
+    slider.focus()
+    shown = []
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
+        before = len(finals(desk))
+        slider.press(key)
+        until(desk, lambda before=before: len(finals(desk)) > before)
+        say(desk, "done")
+        shown.append(finals(desk)[-1])
+    assert shown[0] == shown[2] != shown[1]
+    assert "as it was made before" in say(desk, "done")
+
+
+def test_a_class_is_re_rolled_and_the_seed_stays(desk, tmp_path):
+    keep_seed(desk, 5)
+    quality(desk, "Draft")
+    desk.click("#sw-generate")
+    until_saved(desk)
+    first = save_picture(desk, tmp_path / "first.png")
+    pick(desk, "sky")
+    desk.locator("#sw-areas button").first.click()
+    desk.click("#sw-reroll-class")
+    until(desk, lambda: desk.locator("#sw-reroll-note").inner_text() == "One area has new noise.")
+    desk.wait_for_function(
+        "name => !document.querySelector('.sw-say').textContent.includes(name) && "
+        "document.querySelector('.sw-say').textContent.includes('Saved as')",
+        arg=first.name,
+    )
+    until_saved(desk)
+    stored = read_request(save_picture(desk, tmp_path / "second.png"))
+    request = render_request(stored)
+    assert request.sampling.seeds == (5,)
+    assert np.array_equal(request.rerolls[0].region, painted(desk) == ADE.index_of("sky"))
+    desk.click("#sw-reroll-selection")
+    assert "No area was given" in say(desk, "problem")
+
+
+def test_map_and_result_share_the_room_as_asked(desk):
+    quality(desk, "Draft")
+    desk.click("#sw-generate")
+    until_saved(desk)
+    desk.wait_for_function("() => document.querySelector('.sw-result-image').naturalWidth > 0")
+    pane, stage = desk.locator(".sw-result"), desk.locator(".sw-stage")
+    box, image = stage.bounding_box(), desk.locator(".sw-result-image").bounding_box()
+    assert abs(pane.bounding_box()["width"] - box["width"]) <= 2
+    assert image["width"] / image["height"] == pytest.approx(painted(desk).shape[1] / painted(desk).shape[0], rel=0.02)
+    stage.focus()
+    desk.keyboard.press("t")
+    assert not pane.is_visible()
+    assert desk.locator(".sw-opacity").is_visible()
+    desk.keyboard.press("t")
+    assert not desk.locator(".sw-opacity").is_visible()
+    desk.keyboard.press("t")
+    assert pane.bounding_box()["width"] == pytest.approx(2 * box["width"], abs=4)
+
+
+# --- Exchange ---
+
+
+def exchange(desk) -> None:
+    desk.get_by_role("tab", name="Exchange").click()
+    desk.wait_for_selector("#sw-export:visible")
+
+
+def test_a_project_brings_the_whole_desk_back(desk, open_page, address, tmp_path):
+    keep_seed(desk, 11)
+    quality(desk, "Draft")
+    pick(desk, "road")
+    stroke(desk, (0.4, 0.5), (0.6, 0.6))
+    desk.click("#sw-generate")
+    until_saved(desk)
+    exchange(desk)
+    file = tmp_path / "desk.spadework"
+    file.write_bytes(download(desk, lambda: desk.click("#sw-save-project")).read_bytes())
+
+    fresh = open_page(address, accept_downloads=True)
+    fresh.set_default_timeout(PATIENCE)
+    fresh.wait_for_selector("html[data-wired]", state="attached")
+    upload(fresh, "sw-open", file)
+    until_said(fresh, "The project is back on the desk")
+    until(fresh, lambda: np.array_equal(painted(fresh), painted(desk)))
+    assert fresh.locator("#sw-seed input").input_value() == "11"
+    assert fresh.locator("#sw-quality input:checked").input_value() == "draft"
+    fresh.locator("#sw-results .sw-cell .sw-main").first.wait_for()
+
+
+def test_a_dropped_result_restores_the_session(desk, tmp_path):
+    keep_seed(desk, 21)
+    quality(desk, "Draft")
+    desk.click("#sw-generate")
+    until_saved(desk)
+    saved, labels = save_picture(desk, tmp_path / "result.png"), painted(desk)
+    stroke(desk, (0.3, 0.3), (0.7, 0.7))
+    set_number(desk, "sw-seed", 4)
+    data = list(saved.read_bytes())
+    transfer = desk.evaluate_handle(
+        """bytes => { const files = new DataTransfer();
+            files.items.add(new File([new Uint8Array(bytes)], 'result.png', {type: 'image/png'})); return files; }""",
+        data,
+    )
+    desk.dispatch_event(".sw-stage", "drop", {"dataTransfer": transfer})
+    until_said(desk, "back on the desk")
+    until(desk, lambda: np.array_equal(painted(desk), labels))
+    assert desk.locator("#sw-seed input").input_value() == "21"
+
+
+def test_a_map_is_exported_and_turned_into_another_palette(desk, tmp_path):
+    exchange(desk)
+    choose(desk, "sw-export-kind", "Shapes (SVG)")
+    assert b"<svg" in download(desk, lambda: desk.click("#sw-export")).read_bytes()
+    desk.locator("#sw-remap button").first.click()
+    choose(desk, "sw-remap-to", "COCO-Stuff")
+    desk.click("#sw-remap-propose")
+    until_said(desk, "press Apply")
+    before = painted(desk)
+    desk.click("#sw-remap-apply")
+    until_said(desk, "The map is in COCO-Stuff now")
+    payload = "() => window.spadework.payload('desk')"
+    until(desk, lambda: desk.evaluate(payload)["palette"] == "coco_stuff")
+    desk.locator(".sw-stage").focus()
+    desk.keyboard.press("Control+z")
+    until(desk, lambda: np.array_equal(painted(desk), before))
+
+
+def test_a_file_that_is_painted_elsewhere_is_followed(desk, tmp_path):
+    labels = np.full((64, 96), ADE.index_of("sea"), np.uint8)
+    file = tmp_path / "map.png"
+    save_label_map(file, labels, ADE)
+    exchange(desk)
+    desk.locator("#sw-watch-path textarea, #sw-watch-path input").first.fill(str(file))
+    desk.click("#sw-watch")
+    until(desk, lambda: np.array_equal(painted(desk), labels))
+    labels[:20] = ADE.index_of("sky")
+    save_label_map(file, labels, ADE)
+    until(desk, lambda: np.array_equal(painted(desk), labels))
+    desk.click("#sw-unwatch")
+    assert "No longer watched" in say(desk, "idle")
+
+
+def test_colours_that_could_be_several_classes_are_asked_about(desk, tmp_path):
+    grey = np.full((64, 64, 3), (140, 140, 140), np.uint8)  # of road and of skyscraper, in the dataset's own colours
+    grey[:32] = (6, 230, 230)  # sky
+    Image.fromarray(grey).save(tmp_path / "colours.png")
+    upload(desk, "sw-open", tmp_path / "colours.png")
+    desk.wait_for_selector("#sw-questions")
+    until(desk, lambda: painted(desk).shape == (64, 64))
+    guessed = painted(desk)[40, 5]
+    other = {ADE.index_of("road"): "skyscraper", ADE.index_of("skyscraper"): "road"}[guessed]
+    desk.locator("#sw-questions input").first.click()
+    desk.get_by_role("option", name=other, exact=True).first.click()
+    desk.click("#sw-questions-apply")
+    until(desk, lambda: painted(desk)[40, 5] == ADE.index_of(other))
+    assert painted(desk)[5, 5] == ADE.index_of("sky")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (820, 1180), (390, 844)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_overflows(open_page, address, width, height, scheme):
     page = open_page(address, viewport={"width": width, "height": height}, color_scheme=scheme)
@@ -318,6 +584,44 @@ def test_nothing_overflows(open_page, address, width, height, scheme):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     wide = page.evaluate(BEYOND, width)
     assert wide == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(820, 1180), (390, 844)])
+def test_fingers_reach_everything(open_page, address, width, height):
+    page = open_page(address, viewport={"width": width, "height": height}, has_touch=True, is_mobile=True)
+    page.wait_for_selector("[data-ready]", timeout=PATIENCE)
+    assert page.evaluate(BEYOND, width) == []
+    assert page.evaluate(SMALL) == []
+    generate = page.locator("#sw-generate").bounding_box()
+    assert width < 800 or generate["y"] + generate["height"] < height  # a tablet needn't scroll for it
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_ground(open_page, address, scheme):
+    page = open_page(address, color_scheme=scheme)
+    page.set_default_timeout(PATIENCE)
+    page.wait_for_selector("[data-ready]")
+    advanced(page)
+    for tab in ("Results", "Examples", "Exchange"):
+        page.get_by_role("tab", name=tab, exact=True).click()
+        page.wait_for_timeout(300)
+        assert page.evaluate(PALE) == []
+
+
+def test_keys_go_on_after_generate_and_a_list_keeps_its_escape(desk):
+    advanced(desk)
+    set_number(desk, "sw-steps", 1000)
+    desk.click("#sw-generate")
+    desk.wait_for_selector(".sw-say[data-kind=busy] progress")
+    desk.keyboard.press("e")
+    assert desk.get_attribute("[data-command=eraser]", "aria-pressed") == "true"
+    desk.locator("#sw-sampler input").click()
+    desk.keyboard.press("Escape")
+    desk.wait_for_timeout(300)
+    assert desk.locator(".sw-say").get_attribute("data-kind") == "busy"
+    desk.locator(".sw-stage").focus()
+    desk.keyboard.press("Escape")
+    assert "Stopped" in say(desk, "stopped")
 
 
 def test_a_page_elsewhere_is_refused(address):

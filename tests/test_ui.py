@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from models import TINY, tiny_model, tiny_network
 
+from app.bundle import Project, write_project
 from app.canvas import Painted
 from app.catalogue import offers
 from app.handlers import Desk
-from app.settings import CUSTOM, Settings
-from app.ui import QUALITIES, Page, settings_of
+from app.panel import QUALITIES, locked, settings_of
+from app.settings import CUSTOM, Settings, scales_in
+from app.ui import Page, fitting, region_in
 from engine.checkpoint import Description, save_checkpoint
-from engine.images import save_png
+from engine.images import read_request, save_png
 from engine.palette import load_palette
 from engine.presets import DEFAULT, PRESETS, preset
-from engine.record import record
+from engine.record import pack, record, render_request
 from engine.types import RenderRequest, Sampling, UserError
 
 FACADES = load_palette("facades")
-ODD = Sampling("ddpm", 11, 6.25, (5,), "even", (0.125, 0.9), 0.015, 2)
+ODD = Sampling("ddpm", 11, 6.25, (5,), "even", (0.125, 0.9), 0.015, 2, "steps")
 
 
 @pytest.fixture
@@ -46,9 +49,16 @@ def value(update: Any) -> Any:
 
 
 def settings_on(page: Page, values: dict) -> Settings:
-    fields = [page.model, page.seed, page.lock, page.count, page.strength, page.side]
-    sampling = [page.guidance, page.steps, page.sampler, page.spacing, page.hidden]
-    return settings_of(*(value(values[widget]) for widget in (*fields, *sampling)))
+    told = {
+        widget: values[widget] if widget is page.panel.rerolls else value(values[widget])
+        for widget in page.panel.fields
+    }
+    return settings_of(*told.values())
+
+
+def test_no_two_widgets_share_an_id(page):
+    ids = [block.elem_id for block in page.blocks.blocks.values() if block.elem_id]
+    assert sorted(ids) == sorted(set(ids))
 
 
 @pytest.mark.parametrize("sampling", [ODD, *(preset(name) for name in PRESETS)])
@@ -61,58 +71,132 @@ def test_an_opened_result_sets_every_widget_so_that_generate_makes_it_again(page
     assert settings.model == "good"
     assert settings.seeded() == made
     assert settings.side == 48
-    assert value(values[page.quality]) == next((name for name in PRESETS if preset(name) == sampling), CUSTOM)
+    assert value(values[page.panel.quality]) == next((name for name in PRESETS if preset(name) == sampling), CUSTOM)
 
 
 def test_guidance_beyond_the_slider_widens_it(page, folder):
-    assert page._set_to(Settings("good", 5, ODD))[page.guidance]["maximum"] == ODD.guidance
+    assert page.panel.set_to(Settings("good", 5, ODD))[page.panel.guidance]["maximum"] == ODD.guidance
 
 
 def test_every_quality_fills_in_its_own_sampling():
     qualities = json.loads(QUALITIES).items()
-    found = {name: settings_of("good", 0, True, 1, 0.8, None, *values) for name, values in qualities}
+    found = {name: settings_of("good", 0, True, 1, 0.8, None, "", (), *values) for name, values in qualities}
     assert {name: settings.sampling for name, settings in found.items()} == {name: preset(name) for name in PRESETS}
 
 
 def test_the_page_opens_with_the_default_quality(page):
-    widgets = (page.guidance, page.steps, page.sampler, page.spacing, page.hidden)
-    assert settings_of("good", 1, True, 1, 0.8, None, *(widget.value for widget in widgets)).sampling == preset(DEFAULT)
-    assert page.quality.value == DEFAULT
+    widgets = page.panel.sampling
+    assert settings_of("good", 1, True, 1, 0.8, None, "", (), *(widget.value for widget in widgets)).sampling == preset(
+        DEFAULT
+    )
+    assert page.panel.quality.value == DEFAULT
 
 
 @pytest.mark.parametrize("hidden", [None, [], {"unknown": 1}, {"guidance_interval": 3}, {"encoder_reuse": "x"}])
 def test_settings_that_were_tampered_with_are_a_sentence(hidden):
     with pytest.raises(UserError):
-        settings_of("good", 0, True, 1, 0.8, None, 2.5, 20, "ddim", "trailing", hidden)
+        settings_of("good", 0, True, 1, 0.8, None, "", (), 2.5, 20, "ddim", "trailing", hidden)
 
 
 def test_a_number_beyond_its_bounds_reaches_the_status_as_text(page):
-    values = ["good", 0, True, 99, 0.8, None, *json.loads(QUALITIES)[DEFAULT]]
+    values = ["good", 0, True, 99, 0.8, None, "", (), *json.loads(QUALITIES)[DEFAULT]]
     (update,) = page.on_generate(Request(), None, *values)
-    assert "99 pictures is outside 1 to 8" in update[page.status]
+    assert "99 variations is outside 1 to 16" in update[page.status]
 
 
 class Request:
     session_hash = "me"
 
 
-def test_several_pictures_come_as_a_gallery_and_a_click_brings_one_back(page):
-    painted = Painted(np.ones((16, 16), np.uint8), "facades")
-    values = ["good", 3, True, 2, 0.8, None, 2.5, 2, "ddim", "trailing", {}]
-    *_, last = page.on_generate(Request(), painted, *values)
-    gallery = last[page.results]
-    assert gallery["visible"]
-    assert [caption for _, caption in gallery["value"]] == ["Seed 3", "Seed 4"]
-    path, seed, save = page.on_result(last[page.kept], Chosen(1))
-    assert (path, seed) == (gallery["value"][1][0], 4)
-    assert save.value is not None
-    *_, single = page.on_generate(Request(), painted, *values[:3], 1, *values[4:])
-    assert not single[page.results]["visible"]
+def values_with(**changes: Any) -> list[Any]:
+    """The widgets' values, in the order of `panel.fields`."""
+    named = {
+        "model": "good", "seed": 3, "lock": True, "count": 1, "strength": 0.8, "side": None, "class_guidance": "",
+        "rerolls": (), "guidance": 2.5, "steps": 2, "sampler": "ddim", "spacing": "trailing", "hidden": {},
+    }  # fmt: skip
+    return list({**named, **changes}.values())
 
 
-@dataclasses.dataclass
-class Chosen:
-    index: int
+MAP = Painted(np.ones((16, 16), np.uint8), "facades")
+
+
+def test_several_pictures_come_as_a_sheet_and_a_click_brings_one_back(page):
+    *_, last = page.on_generate(Request(), MAP, *values_with(count=2))
+    sheet = last[page.results]
+    assert [(cell["seed"], cell["state"]) for cell in sheet["cells"]] == [(3, "done"), (4, "done")]
+    assert last[page.panel.seed] == 3
+    shown = page.on_action({"action": "show", "id": sheet["cells"][1]["id"]}, "good")
+    assert shown[page.panel.seed] == 4
+    assert shown[page.save].value is not None
+
+
+@pytest.mark.parametrize(
+    ("action", "has_map", "has_settings"), [("use", True, True), ("settings", False, True), ("map", True, False)]
+)
+def test_a_result_brings_back_its_map_its_settings_or_both(page, action, has_map, has_settings):
+    *_, last = page.on_generate(Request(), MAP, *values_with(guidance=3.5, class_guidance="molding 4"))
+    entry = last[page.results]["cells"][0]["id"]
+    values = page.on_action({"action": action, "id": entry}, "good")
+    assert (page.canvas in values) == has_map
+    assert (page.panel.steps in values) == has_settings
+    if has_map:
+        assert np.array_equal(values[page.canvas].labels, MAP.labels)
+    if has_settings:
+        settings = settings_on(page, values)
+        assert (settings.seed, settings.sampling.guidance, settings.sampling.steps) == (3, 3.5, 2)
+        assert settings.class_guidance == (("molding", 4.0),)
+
+
+def test_a_result_is_sent_to_edit(page):
+    *_, last = page.on_generate(Request(), MAP, *values_with())
+    values = page.on_action({"action": "edit", "id": last[page.results]["cells"][0]["id"]}, "good")
+    assert page.desk.has_photo(values[page.photo])
+    assert values[page.canvas].under
+
+
+def test_what_is_gone_is_a_sentence(page):
+    for asked in ({"action": "show", "id": "unknown"}, {"action": "use", "id": "unknown"}, {}, None):
+        assert 'role="alert"' in page.on_action(asked, "good")[page.status]
+
+
+def test_moving_guidance_renders_only_with_a_kept_seed_or_live(page):
+    assert not list(page.on_scrub(Request(), MAP, None, False, *values_with(lock=False)))
+    for live, lock in ((True, False), (False, True)):
+        *_, last = page.on_scrub(Request(), MAP, None, live, *values_with(lock=lock))
+        assert last[page.results]["cells"][0]["draft"]
+        assert page.panel.seed not in last
+
+
+def area(region: np.ndarray) -> dict:
+    return pack(region.astype(np.uint8))
+
+
+def test_a_re_rolled_area_keeps_the_seed_and_the_other_areas(page):
+    left, right = np.zeros((16, 16), bool), np.zeros((16, 16), bool)
+    left[:, :8], right[:, 8:] = True, True
+    first, *_ = page.on_reroll(Request(), MAP, area(left), *values_with(lock=False))
+    rerolls = first[page.panel.rerolls]
+    assert first[page.panel.lock] is True
+    assert np.array_equal(rerolls[0].region, left)
+    second, *_, last = page.on_reroll(Request(), MAP, area(right), *values_with(rerolls=rerolls))
+    assert len(second[page.panel.rerolls]) == 2
+    made = render_request(read_request(page.desk.history.get(last[page.results]["cells"][0]["id"]).path))
+    assert [each.seed for each in made.rerolls] == [each.seed for each in second[page.panel.rerolls]]
+    assert made.sampling.seeds == (3,)
+    assert fitting(rerolls, second[page.panel.rerolls][0]) == ()
+
+
+@pytest.mark.parametrize("sent", [None, {}, area(np.zeros((16, 16))), area(np.ones((8, 16))), {"w": 2, "h": "x"}])
+def test_an_area_that_is_none_is_a_sentence(page, sent):
+    with pytest.raises(UserError, match=r"area|pixels"):
+        region_in(sent, MAP)
+    (only,) = page.on_reroll(Request(), MAP, sent, *values_with())
+    assert 'role="alert"' in only[page.status]
+
+
+def test_live_and_re_rolls_work_from_the_seed_that_is_there():
+    assert settings_of(*locked(tuple(values_with(lock=False)))).seed == 3
+    assert settings_of(*values_with(lock=False)).seed is None
 
 
 def test_a_broken_model_stands_in_the_list_and_says_why_when_it_is_chosen(page):
@@ -137,3 +221,48 @@ def test_without_any_model_that_works_the_reasons_are_told(folder):
     (folder / "good.safetensors").unlink()
     with pytest.raises(UserError, match=r"no model that can be used.*bad\.safetensors"):
         Page(Desk(folder), offers())
+
+
+def test_a_project_whose_results_can_t_be_kept_is_on_the_desk_all_the_same(page, folder, monkeypatch):
+    made = list(page.on_generate(Request(), MAP, *values_with()))[-1]
+    result = page.desk.history.get(made[page.results]["cells"][0]["id"]).path
+    record_of = {**read_request(result), "model": None}
+    save_png(folder / "damaged.png", np.zeros((16, 16, 3), np.uint8), record_of)
+    results = ((folder / "damaged.png").read_bytes(), result.read_bytes())
+    write_project(folder / "desk.spadework", Project(MAP.labels, FACADES, results=results))
+    values = page.on_open(str(folder / "desk.spadework"), "good")
+    assert np.array_equal(values[page.canvas].labels, MAP.labels)
+    assert len(values[page.results]["cells"]) == 1
+    assert "Of 2 results 1 can&#x27;t be kept." in values[page.status]
+
+    def unusable(run: str) -> list:
+        raise UserError("The history can not be used.")
+
+    monkeypatch.setattr(page.desk.history, "of_run", unusable)
+    values = page.on_open(str(folder / "desk.spadework"), "good")
+    assert np.array_equal(values[page.canvas].labels, MAP.labels)
+    assert "The history can not be used." in values[page.status]
+
+
+def test_a_re_roll_beside_an_empty_seed_is_one_all_the_same(page):
+    area = pack(np.eye(*MAP.labels.shape, dtype=np.uint8))
+    *_, last = page.on_reroll(Request(), MAP, area, *values_with(seed=None))
+    made = read_request(page.desk.history.get(last[page.results]["cells"][0]["id"]).path)
+    assert made["sampling"]["seeds"] == [0]
+    assert len(made["rerolls"]) == 1
+
+
+def test_a_guidance_of_a_class_comes_back_to_the_last_digit(page, folder):
+    request = RenderRequest(
+        "good", np.ones((16, 16), np.uint8), Sampling(), class_guidance=((1, 1.23456789), (2, 1e-5))
+    )
+    save_png(folder / "result.png", np.zeros((16, 16, 3), np.uint8), record(request, "facades", 0))
+    settings = settings_on(page, page.on_open(str(folder / "result.png"), "good"))
+    assert scales_in(FACADES, settings.class_guidance) == request.class_guidance
+
+
+def test_an_example_whose_file_is_gone_is_told_and_the_map_stays(page, folder, monkeypatch):
+    monkeypatch.setattr("app.ui.example_files", lambda palette: [(str(folder / "gone.png"), "Gone")])
+    values = page.on_example("good", SimpleNamespace(index=0))
+    assert list(values) == [page.status]
+    assert 'data-kind="problem"' in values[page.status]

@@ -3,6 +3,8 @@
  * document, and the widgets that can answer are clicked for it.
  */
 
+import { followStrokes } from "./live.js";
+
 /** @param {string} id  of the widget, as given in ui.py */
 const button = (id) => {
   const found = document.getElementById(id);
@@ -18,6 +20,9 @@ const fileInput = (id) => {
   return input instanceof HTMLInputElement ? input : null;
 };
 
+/** @param {string} id  of a checkbox */
+const ticked = (id) => Boolean(document.querySelector(`#${id} input:checked`));
+
 /**
  * Whether a widget can be pressed now.
  * @param {HTMLElement | null | undefined} element
@@ -27,7 +32,7 @@ const usable = (element) => Boolean(element && element.offsetParent && !element.
 /** @param {string[]} ids  the first usable one is clicked */
 const click = (...ids) => ids.map(button).find(usable)?.click();
 
-/** Photos go to the photo side, everything else is read as a map. @param {File} file */
+/** Photos go to the photo side, everything else is read as a map, a result or a project. @param {File} file */
 function open(file) {
   const input = fileInput(file.type === "image/jpeg" ? "sw-photo" : "sw-open");
   if (!input) return;
@@ -37,11 +42,50 @@ function open(file) {
   input.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-/** Listens for the canvas. Called once a page. */
-export function wire() {
-  document.addEventListener("spadework:open", () => click("sw-open"));
-  document.addEventListener("spadework:open-file", (event) => open(/** @type {CustomEvent<{file: File}>} */ (event).detail.file));
-  document.addEventListener("spadework:generate", () => click("sw-repaint", "sw-generate"));
-  document.addEventListener("spadework:cancel", () => click("sw-cancel"));
+/** Files dropped beside the canvas, or pasted anywhere but into a field, are opened too. */
+function takeFiles() {
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    const file = event.dataTransfer?.files[0];
+    if (event.defaultPrevented || !file) return;
+    event.preventDefault();
+    open(file);
+  });
+  document.addEventListener("paste", (event) => {
+    const file = event.clipboardData?.files[0];
+    if (!file || (event.target instanceof HTMLElement && event.target.matches("input, textarea"))) return;
+    event.preventDefault();
+    open(file);
+  });
+}
+
+/** The canvas's keys go on after a click on what belongs to painting; a press by key leaves the focus where it is. */
+function returnFocus() {
+  for (const id of ["sw-actions", "sw-quick"]) {
+    document.getElementById(id)?.addEventListener("click", (event) => {
+      if (event.detail) document.querySelector(".sw-stage")?.focus({ preventScroll: true });
+    });
+  }
+}
+
+/**
+ * Listens for the canvas. Called once a page.
+ * @param {string} canvas  its id
+ */
+export function wire(canvas) {
+  const on = (/** @type {string} */ type, /** @type {(detail: any) => void} */ act) =>
+    document.addEventListener(`spadework:${type}`, (event) => act(/** @type {CustomEvent} */ (event).detail));
+  on("open", () => click("sw-open"));
+  on("open-file", ({ file }) => open(file));
+  on("generate", () => click("sw-repaint", "sw-generate"));
+  on("cancel", () => click("sw-cancel"));
+  on("seen", () => button("sw-look")?.click());
+  on("result", (shown) => window.spadework.result(canvas, shown));
+  const live = { on: () => ticked("sw-live"), draft: () => button("sw-draft")?.click() };
+  followStrokes(live, document);
+  document.getElementById("sw-live")?.addEventListener("change", () => live.on() && live.draft());
+  takeFiles();
+  returnFocus();
+  document.getElementById("sw-status")?.setAttribute("aria-live", "polite"); // it outlives what is written into it
   document.documentElement.dataset.wired = "";
 }

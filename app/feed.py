@@ -1,0 +1,57 @@
+"""A run as the Results component is told of it: one message holds its whole present state."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from app.handlers import Cell, Update
+from app.pictures import data_url
+from engine.images import resize_photo
+
+SHOWN_SIDE = 1024  # of the picture in the result pane, while it forms
+CELL_SIDE = 320  # of the others
+
+_numbers = itertools.count(time.time_ns() // 1000)  # above what an earlier start of the app has given
+
+
+def message(update: Update, shown: int = 0) -> dict[str, Any]:
+    """What the browser needs to show an update. shown: the cell that the result pane shows."""
+    height, width = update.shape
+    return {
+        "seq": next(_numbers),
+        "run": update.run,
+        "text": update.status.text,
+        "kind": update.status.kind,
+        "share": update.status.share,
+        "width": width,
+        "height": height,
+        "quiet": update.quiet,
+        "shown": shown,
+        "cells": [cell_of(cell, SHOWN_SIDE if i == shown else CELL_SIDE) for i, cell in enumerate(update.cells)],
+    }
+
+
+def cell_of(cell: Cell, side: int) -> dict[str, Any]:
+    """A kept picture by its file's address, another one inside the message, its long side at most `side`."""
+    told: dict[str, Any] = {"seed": cell.seed, "state": cell.state}
+    if cell.entry:
+        return told | {
+            "id": cell.entry.id,
+            "url": address(cell.entry.path),
+            "favourite": cell.entry.favourite,
+            "rejected": cell.entry.rejected,
+        }
+    if cell.picture is not None:
+        scale = min(1.0, side / max(cell.picture.shape[:2]))
+        size = (max(1, round(length * scale)) for length in cell.picture.shape[:2])
+        told["url"] = data_url(resize_photo(cell.picture, *size))
+    return told | ({"draft": cell.draft} if cell.draft else {})
+
+
+def address(path: Path) -> str:
+    """Where the browser finds a file of `outputs/`, relative to the page."""
+    return f"gradio_api/file={quote(path.as_posix())}"
