@@ -251,6 +251,15 @@ def test_an_example_opens_and_a_bad_file_is_a_sentence(desk, tmp_path):
     assert np.array_equal(painted(desk), kept)
 
 
+def test_escape_with_nothing_to_stop_leaves_the_status_alone(desk):
+    quality(desk, "Draft")
+    desk.keyboard.press("Control+Enter")
+    until_saved(desk)
+    desk.keyboard.press("Escape")
+    desk.wait_for_timeout(400)
+    assert "Saved as" in say(desk, "done")
+
+
 def test_a_new_map_by_keys_alone(desk):
     assert (painted(desk) != ADE.unlabelled).any()
     button = desk.get_by_role("button", name=re.compile("New map")).first

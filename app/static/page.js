@@ -78,7 +78,8 @@ export function wire(canvas) {
   on("open", () => click("sw-open"));
   on("open-file", ({ file }) => open(file));
   on("generate", () => click("sw-repaint", "sw-generate"));
-  on("cancel", () => click("sw-cancel"));
+  // Escape with nothing to stop must not take away what the status says.
+  on("cancel", () => document.querySelector('#sw-status [data-kind="busy"]') && click("sw-cancel"));
   on("seen", () => button("sw-look")?.click());
   on("result", (shown) => window.spadework.result(canvas, shown));
   const live = { on: () => ticked("sw-live"), draft: () => button("sw-draft")?.click() };
