@@ -486,6 +486,23 @@ def test_map_and_result_share_the_room_as_asked(desk):
     assert pane.bounding_box()["width"] == pytest.approx(2 * box["width"], abs=4)
 
 
+def test_what_the_model_sees_and_the_result_again(desk):
+    quality(desk, "Draft")
+    desk.click("#sw-generate")
+    until_saved(desk)
+    caption = desk.locator(".sw-pane-name")
+    until(desk, lambda: caption.inner_text().startswith("Result, seed"))
+    picture = desk.locator(".sw-result-image").get_attribute("src")
+    desk.locator(".sw-stage").focus()
+    desk.keyboard.press("q")
+    until(desk, lambda: caption.inner_text() == "What the model sees")
+    until_said(desk, "cells")
+    assert desk.locator(".sw-result-image").get_attribute("src") != picture
+    desk.keyboard.press("q")
+    until(desk, lambda: caption.inner_text().startswith("Result, seed"))
+    assert desk.locator(".sw-result-image").get_attribute("src") == picture
+
+
 # --- Exchange ---
 
 
