@@ -294,12 +294,12 @@ def test_paint_on_a_photo_and_repaint_it(desk, tmp_path):
 
 
 def test_the_settings_outlive_a_reload(desk, open_page, address):
-    desk.wait_for_timeout(1000)  # what is restored at the start is no change
+    desk.wait_for_function("() => performance.now() > window.spadeworkRestored")  # what is restored is no change
     keep_seed(desk, 77)
     quality(desk, "Draft")
     set_number(desk, "sw-count", 3)
     set_number(desk, "sw-guidance", 3.5)
-    desk.wait_for_timeout(300)
+    desk.wait_for_function("() => /77.*3[.]5/.test(localStorage.getItem('spadework-settings'))")
     open_page.reload(desk)
     desk.wait_for_selector("html[data-wired]", state="attached")
     until(desk, lambda: desk.locator("#sw-seed input").input_value() == "77")
