@@ -41,7 +41,7 @@ class Draft:
 
 def key_of(order: Order, precision: str) -> str:
     """Of everything that decides a picture's pixels; equal for equal orders, across restarts too."""
-    told = json.dumps([order.record(0), precision], sort_keys=True)
+    told = json.dumps([order.first_record, precision], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 

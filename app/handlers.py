@@ -216,7 +216,7 @@ class Desk:
         with suppress(UserError):  # where the history can't be read it is saved all the same
             for kept in self.history.of_run(run):
                 return kept
-        stored = draft.order.record(0)
+        stored = draft.order.first_record
         return self.history.add(keep(draft.picture, stored, self.outputs, draft.order.like), stored, run)
 
     # --- How it is done ---

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -36,6 +37,11 @@ class Order:
 
     def frames(self, model: pipeline.Model) -> Generator[pipeline.Frame]:
         return (pipeline.edit if isinstance(self.request, EditRequest) else pipeline.generate)(model, self.request)
+
+    @cached_property
+    def first_record(self) -> dict:
+        """That of the first picture; packing a large map takes a while, and Live asks several times."""
+        return self.record(0)
 
     def record(self, index: int) -> dict:
         """What made one picture of the run."""

@@ -10,7 +10,7 @@ import { clip } from "./raster.js";
 /** @typedef {import("./document.js").Content} Content */
 
 export { majority } from "./majority.js";
-export { specksOf, withoutSpecks } from "./specks.js";
+export { withoutSpecks } from "./specks.js";
 
 /** Further than any two pixels are apart. */
 const FAR = 2 ** 14;

@@ -245,21 +245,6 @@ class Sweeper {
 }
 
 /**
- * The pixels of areas smaller than `minPixels`.
- * @param {Uint8Array} labels
- * @param {number} w
- * @param {number} h
- * @param {number} minPixels
- * @returns {Uint8Array} (h, w), 1 for a speck
- */
-export function specksOf(labels, w, h, minPixels) {
-  const areas = new Areas(labels, w, h);
-  const specks = new Uint8Array(labels.length);
-  for (let i = 0; i < specks.length; i++) specks[i] = areas.sizes[areas.rootOf(i)] < minPixels ? 1 : 0;
-  return specks;
-}
-
-/**
  * A map without specks. The smallest area below `minPixels` that has a larger neighbour (of equal ones the first in
  * row order) takes the class with which it shares the longest border (of several the lowest), and so on until there is
  * none.

@@ -119,18 +119,6 @@ test("the majority is that of the disc, ties to the present class, then to the l
   assert.deepEqual([...regions.majority(Uint8Array.of(9, 9, 5, 3, 3), 5, 1, 2, null)], [9, 9, 3, 3, 3]);
 });
 
-test("specks are areas below the size", () => {
-  const roll = oracle.dice(6);
-  for (let k = 0; k < 20; k++) {
-    const [w, h] = [3 + roll(20), 3 + roll(16)];
-    const labels = oracle.blots(roll, w, h, 5);
-    const areas = oracle.areasOf(w, h, (a, b) => labels[a] === labels[b]);
-    const small = areas.filter((area) => area.length < 6).flat().sort((a, b) => a - b);
-    const found = regions.specksOf(labels, w, h, 6);
-    assert.deepEqual(oracle.pixelsWhere(w, h, (i, j, at) => found[at]), small);
-  }
-});
-
 test("specks go to the longest border, the smallest first, until none has a larger neighbour", () => {
   const roll = oracle.dice(7);
   for (let k = 0; k < 40; k++) {
