@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
+from engine.images import read_photo
+from engine.label_files import read_label_map
 from engine.palette import FOLDER, load_palette, palette_from, palette_names, palette_to_json
 from engine.types import UserError
 
@@ -140,7 +142,7 @@ def test_a_flip_swaps_left_and_right_of_a_face_alone(palette):
         ("cityscapes", " pavement ", 8),
         ("celebamask_hq", "l_eye", 4),
         ("coco_stuff", "sky-other", 156),
-        ("facades", "moulding", 2),
+        ("facades", "moulding", 10),
     ],
 )
 def test_classes_are_found_by_name_and_synonym(name, word, index):
@@ -195,6 +197,23 @@ def test_facts_of_the_datasets(shared, palette):
 
 
 # --- Of one's own ---
+
+
+def test_the_facades_names_are_those_of_its_files(shared):
+    """CMP's files count background, facade, window, ... : most of a front is wall, and what shows glass is dark."""
+    palette, folder = load_palette("facades"), shared / "data" / "facades" / "val"
+    photos = sorted((folder / "images").iterdir())
+    pairs = [
+        (read_photo(path), read_label_map(folder / "labels" / f"{path.stem}.png", palette).labels) for path in photos
+    ]
+    share = {c.name: np.mean([(labels == c.index).mean() for _, labels in pairs]) for c in palette.classes}
+    assert max(share, key=share.get) == "facade"
+    assert share["window"] > share["door"]
+    wall, window = (
+        np.concatenate([photo[labels == palette.index_of(name)] for photo, labels in pairs]).mean()
+        for name in ("facade", "window")
+    )
+    assert window < wall - 10
 
 
 def test_a_palette_of_ones_own(tmp_path):

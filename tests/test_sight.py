@@ -45,4 +45,4 @@ def test_it_is_told_in_words():
     none = np.zeros((64, 80), bool)
     assert told(seen(none), FACADES) == "The model sees the map as 10 x 8 cells. Every area is large enough to be seen."
     many = tuple((index, 9 - index) for index in range(1, 6))
-    assert told(seen(none, many), FACADES).endswith("facade (8 px), molding (7 px), cornice (6 px) and 2 more.")
+    assert told(seen(none, many), FACADES).endswith("background (8 px), facade (7 px), window (6 px) and 2 more.")
