@@ -21,20 +21,23 @@ from engine.palette import Palette, load_palette
 from engine.pipeline import FIRST, Frame, Model, ModelInfo, available_models, generate
 from engine.types import (
     MAX_INSTANCE,
+    BlendName,
     ClassGuidance,
     EditRequest,
+    ExtentName,
     Instances,
     LabelMap,
     RenderRequest,
     Reroll,
+    Resampling,
     Sampling,
     UserError,
 )
 
 __all__ = [
-    "EditRequest", "Frame", "MapRead", "Model", "ModelInfo", "Palette", "RenderRequest", "Reroll", "Sampling",
-    "UserError", "available_models", "edit", "edit_steps", "generate", "load", "load_palette", "read_instances",
-    "read_map", "read_photo", "read_region", "render", "save_png", "steps",
+    "EditRequest", "Frame", "MapRead", "Model", "ModelInfo", "Palette", "RenderRequest", "Reroll", "Resampling",
+    "Sampling", "UserError", "available_models", "edit", "edit_steps", "generate", "load", "load_palette",
+    "read_instances", "read_map", "read_photo", "read_region", "render", "save_png", "steps",
 ]  # fmt: skip
 
 Seeds: TypeAlias = int | Sequence[int]
@@ -108,16 +111,21 @@ def edit_steps(
     side: int | None = None,
     instances: ArrayLike | None = None,
     class_guidance: Scales | None = None,
+    growth: int = 0,
+    feather: int | None = None,
+    blend: BlendName = "matched",
+    extent: ExtentName = "windows",
+    resampling: Resampling | None = None,
+    rerolls: Sequence[Reroll] = (),
     **sampling: object,
 ) -> Generator[Frame]:
     """What `edit` does, a `Frame` after each step; the rest as in `steps`.
 
     photo: (H, W, 3) uint8 RGB. labels: (H, W), what should be there. region: (H, W), true where the photo may change.
-    strength: above 0 to 1, how far to depart from the photo. Raises UserError.
+    strength: above 0 to 1, how far to depart from the photo. growth, feather, blend, extent, resampling and
+    rerolls as in an `EditRequest`. Raises UserError.
     """
     photo, region = np.asarray(photo), np.asarray(region)
-    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-        raise UserError(f"The photo is {photo.dtype} {photo.shape}. Give 8-bit RGB: uint8 (height, width, 3).")
     request = EditRequest(
         model.name,
         _labels(labels),
@@ -128,6 +136,12 @@ def edit_steps(
         side,
         _instances(instances),
         _by_index(model, class_guidance),
+        growth,
+        feather,
+        blend,
+        extent,
+        resampling or Resampling(),
+        tuple(rerolls),
     )
     return pipeline.edit(model, request)
 
@@ -167,5 +181,5 @@ def _sampling(seed: Seeds, preset: str, changes: dict[str, object]) -> Sampling:
 def _finished(frames: Generator[Frame], seed: Seeds) -> NDArray[np.uint8]:
     """The finished pictures of a run, as a stack where `seed` is one of seeds."""
     with closing(frames):
-        pictures = np.concatenate([frame.pictures for frame in frames if frame.finished])
+        pictures = pipeline.pictures_of(frames)
     return pictures if isinstance(seed, Sequence | np.ndarray) else pictures[0]

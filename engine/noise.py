@@ -25,6 +25,12 @@ Shape: TypeAlias = tuple[int, int, int]  # (3, H, W)
 Draw: TypeAlias = Callable[[int, Shape], Iterator[Tensor]]  # of a seed: the start's noise, then that of every step
 
 
+def derived(seed: int, what: object) -> int:
+    """A seed of its own, 0 to MAX_SEED, for a part of what a seed stands for."""
+    digest = hashlib.blake2b(f"{seed} {what}".encode(), digest_size=4).digest()  # 32 bits is all a generator takes
+    return int.from_bytes(digest)
+
+
 class SeededNoise:
     """One generator a picture, on the CPU: a seed gives the same noise alone, in a batch, and on every device.
 
@@ -113,8 +119,7 @@ class Cell:
 
     def __init__(self, seed: int, shape: Shape, index: int, begin: float, end: float) -> None:
         self.shape, self.index, self.begin, self.end = shape, index, begin, end
-        digest = hashlib.blake2b(f"{seed} {index}".encode(), digest_size=4).digest()  # 32 bits is all a generator takes
-        self._generator = torch.Generator().manual_seed(int.from_bytes(digest))
+        self._generator = torch.Generator().manual_seed(derived(seed, index))
         self._rest = self._drawn()
 
     def take(self, end: float) -> Tensor:

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import zlib
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.types import EditRequest, Instances, LabelMap, RenderRequest, Reroll, Sampling, UserError
+from engine.types import (
+    EditRequest,
+    Instances,
+    LabelMap,
+    Photo,
+    RenderRequest,
+    Reroll,
+    Resampling,
+    Sampling,
+    UserError,
+    pixels,
+)
 
 VERSION = 1
 MAX_PIXELS = 2**26
@@ -25,6 +38,10 @@ UNSAID = {
     "encoder_reuse": 1,
     "noise": "steps",
 }
+
+
+# What an edit did before a record could say so.
+UNSAID_OF_EDITS = {"growth": 0, "feather": None, "blend": "plain", "extent": "whole"}
 
 
 def record(request: RenderRequest | EditRequest, palette: str, seed: int, picture: int | None = None) -> dict[str, Any]:
@@ -49,34 +66,76 @@ def record(request: RenderRequest | EditRequest, palette: str, seed: int, pictur
         stored["strength"] = request.strength
         stored["region"] = pack(request.region.astype(np.uint8))
         stored["photo_sha256"] = fingerprint(request.photo)
-    elif request.rerolls:
+        stored |= {name: getattr(request, name) for name in UNSAID_OF_EDITS}
+        if request.resampling != Resampling():
+            stored["resampling"] = asdict(request.resampling)
+    if request.rerolls:
         place = request.sampling.seeds.index(seed) if picture is None else picture
         stored["rerolls"] = [pack_reroll(each.of_picture(place)) for each in request.rerolls]
     return stored
 
 
 def render_request(stored: dict[str, Any]) -> RenderRequest:
-    """The render request of a record. Raises UserError where the record is none, or of a newer version."""
+    """The render request of a record; of an edit's, what would paint its map anew. Raises UserError where the record
+    is none, or of a newer version."""
+    with _read(stored):
+        return RenderRequest(**_shared(stored))
+
+
+def edit_request(stored: dict[str, Any], photo: Photo) -> EditRequest:
+    """The edit request of a record, of the photo (H, W, 3) that it was made from.
+
+    Raises UserError where the record is none or of a newer version, or the photo another one.
+    """
+    with _read(stored):
+        if stored["kind"] != "edit":
+            raise UserError("The picture was made from a map, not from a photo. Open it as a result.")
+        if stored["photo_sha256"] != fingerprint(photo):
+            raise UserError(
+                f"This photo ({pixels(photo)}) is not the one that the edit was made from. Open that one, unchanged."
+            )
+        if not isinstance(stored["strength"], int | float):
+            raise TypeError("its strength is no number")
+        resampling = dict(stored.get("resampling", {}))
+        if "band" in resampling:
+            resampling["band"] = tuple(resampling["band"])
+        return EditRequest(
+            photo=photo,
+            region=unpack(stored["region"]).astype(bool),
+            strength=stored["strength"],
+            resampling=Resampling(**resampling),
+            **{name: stored.get(name, unsaid) for name, unsaid in UNSAID_OF_EDITS.items()},
+            **_shared(stored),
+        )
+
+
+@contextlib.contextmanager
+def _read(stored: dict[str, Any]) -> Iterator[None]:
+    """Turns what goes wrong on a record that was tampered with into a UserError, as is one of a newer version."""
     version = stored.get("spadework")
     if version != VERSION:
         raise UserError(f"The picture's record has version {version}, this version reads {VERSION}. Update Spadework.")
     try:
-        if not isinstance(stored["model"], str):
-            raise TypeError("its model is no name")
-        sampling = {**UNSAID, **stored["sampling"]}
-        lists = {name: tuple(sampling[name]) for name in ("seeds", "guidance_interval")}  # JSON knows no tuples
-        sampling = Sampling(**{**sampling, **lists})
-        return RenderRequest(
-            stored["model"],
-            unpack(stored["labels"]),
-            sampling,
-            stored.get("side"),
-            unpack_instances(stored["instances"]) if "instances" in stored else None,
-            tuple((index, scale) for index, scale in stored.get("class_guidance", ())),
-            tuple(unpack_reroll(each) for each in stored.get("rerolls", ())),
-        )
+        yield
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"The picture's record is damaged ({error}). Its map and settings can't be read.") from None
+
+
+def _shared(stored: dict[str, Any]) -> dict[str, Any]:
+    """What both kinds of request have."""
+    if not isinstance(stored["model"], str):
+        raise TypeError("its model is no name")
+    sampling = {**UNSAID, **stored["sampling"]}
+    lists = {name: tuple(sampling[name]) for name in ("seeds", "guidance_interval")}  # JSON knows no tuples
+    return {
+        "model": stored["model"],
+        "labels": unpack(stored["labels"]),
+        "sampling": Sampling(**{**sampling, **lists}),
+        "side": stored.get("side"),
+        "instances": unpack_instances(stored["instances"]) if "instances" in stored else None,
+        "class_guidance": tuple((index, scale) for index, scale in stored.get("class_guidance", ())),
+        "rerolls": tuple(unpack_reroll(each) for each in stored.get("rerolls", ())),
+    }
 
 
 def pack(map: NDArray[np.uint8] | Instances) -> dict[str, Any]:
@@ -121,4 +180,6 @@ def unpack_reroll(stored: dict[str, Any]) -> Reroll:
 
 
 def fingerprint(photo: NDArray[np.uint8]) -> str:
-    return hashlib.sha256(repr(photo.shape).encode() + np.ascontiguousarray(photo).tobytes()).hexdigest()
+    digest = hashlib.sha256(repr(photo.shape).encode())
+    digest.update(np.ascontiguousarray(photo))
+    return digest.hexdigest()

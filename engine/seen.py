@@ -12,7 +12,7 @@ from skimage.measure import label as connected_areas
 from engine.condition import map_edges
 from engine.mapped import map_on
 from engine.pipeline import Model, check_map, computed_grid
-from engine.types import EditRequest, LabelMap, RenderRequest
+from engine.types import LabelMap, RenderRequest
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Seen:
     lost_areas: tuple[tuple[int, int], ...]
 
 
-def seen(model: Model, request: RenderRequest | EditRequest) -> Seen:
+def seen(model: Model, request: RenderRequest) -> Seen:
     """Of a request's map, at the size at which it is computed. A model that folds patches of pixels sees one in each.
 
     Raises UserError where the map is not in the model's palette.

@@ -20,6 +20,8 @@ SamplerName: TypeAlias = Literal["ddim", "ddpm", "dpmpp_2m", "dpmpp_2m_sde"]  # 
 Spacing: TypeAlias = Literal["lambda", "trailing", "even", "stride"]  # see engine.trajectory
 NoiseName: TypeAlias = Literal["path", "steps"]  # see engine.noise
 Interval: TypeAlias = tuple[float, float]  # from and to which of the trained levels, as Level.share
+BlendName: TypeAlias = Literal["plain", "matched", "gradient"]  # see engine.blending
+ExtentName: TypeAlias = Literal["windows", "whole"]  # what of a photo is computed, see engine.areas
 
 MAX_STEPS = 1000
 MAX_GUIDANCE = 20.0
@@ -27,6 +29,9 @@ MAX_ENCODER_REUSE = 4
 MAX_SEED = 2**32 - 1
 MAX_COMPUTED_SIDE = 4096
 MAX_INSTANCE = 2**16 - 1
+MAX_GROWTH = 1024
+MAX_FEATHER = 1024
+MAX_REPEATS = 20
 
 
 class UserError(Exception):
@@ -185,11 +190,40 @@ class RenderRequest:
 
 
 @dataclass(frozen=True)
+class Resampling:
+    """RePaint (Lugmayr 2022, arXiv 2201.09865): every stretch of `jump` steps is walked `repeats` times, each time from
+    the noise of its beginning again, so that what is made and what is known get to fit. repeats = 1 is none of it.
+
+    band: only stretches that begin between these shares of the noise levels are repeated. Raises UserError where a
+    value is outside its bound.
+    """
+
+    jump: int = 1
+    repeats: int = 1
+    band: Interval = (0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        for what, number, most in (("jump", self.jump, MAX_STEPS), ("repeats", self.repeats, MAX_REPEATS)):
+            if type(number) is not int or not 1 <= number <= most:
+                raise UserError(f"Resampling: {what} {number} is outside 1 to {most}. Try jump 2, repeats 3.")
+        if len(self.band) != 2 or not 0 <= self.band[0] <= self.band[1] <= 1:
+            raise UserError(f"Resampling band {self.band} is not two rising shares of 0 to 1. (0, 1) is all of it.")
+
+
+@dataclass(frozen=True)
 class EditRequest:
-    """Everything one edit needs: inside `region` the photo is regenerated under `labels`, outside it stays.
+    """Everything one edit needs: inside `region`, grown, the photo is regenerated under `labels`, outside it stays.
 
     Photo, labels and region have one height and width. strength in (0, 1]: 1 starts from pure noise. instances and
     class_guidance as in a RenderRequest.
+
+    growth: pixels of the photo by which the region is grown. feather: pixels over which the new picture's opacity rises
+    from the grown region's edge inwards; None takes a share of the photo's short side. blend: how it is laid over the
+    photo. extent: windows around the region, or the whole photo, are computed. side: the short side of what is
+    computed, as in a RenderRequest. rerolls: areas that are then regenerated once more, one after the other, each from
+    its own seed, with everything outside of it kept as it is by then.
+
+    Raises UserError where a value is outside its bound.
     """
 
     model: str
@@ -201,11 +235,38 @@ class EditRequest:
     side: int | None = None
     instances: Instances | None = None
     class_guidance: ClassGuidance = ()
+    growth: int = 0
+    feather: int | None = None
+    blend: BlendName = "matched"
+    extent: ExtentName = "windows"
+    resampling: Resampling = field(default_factory=Resampling)
+    rerolls: tuple[Reroll, ...] = ()
 
     def __post_init__(self) -> None:
         check_side(self.side)
         check_instances(self.instances, self.labels)
         check_class_guidance(self.class_guidance)
+        check_pixels("Growth", self.growth, MAX_GROWTH)
+        if self.feather is not None:
+            check_pixels("Feather", self.feather, MAX_FEATHER)
+        for what, name, names in (
+            ("Blend", self.blend, get_args(BlendName)),
+            ("Extent", self.extent, get_args(ExtentName)),
+        ):
+            if name not in names:
+                raise UserError(f"{what} “{name}” is not known. Choose {', '.join(names[:-1])} or {names[-1]}.")
+        for each in self.rerolls:
+            if each.region.shape != self.region.shape:
+                raise UserError(
+                    f"The area to be made again is {pixels(each.region)}, the photo {pixels(self.photo)}. "
+                    "Mark it on this photo."
+                )
+
+
+def check_pixels(what: str, number: int, most: int) -> None:
+    """Raises UserError where a width in pixels is no whole number from 0 to `most`."""
+    if type(number) is not int or not 0 <= number <= most:
+        raise UserError(f"{what} of {number} px is outside 0 to {most}. Give a whole number in between.")
 
 
 def check_side(side: int | None) -> None:

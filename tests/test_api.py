@@ -69,13 +69,15 @@ def test_scales_of_classes_objects_and_rerolls_reach_the_request(model, monkeypa
     numbers = np.arange(480).reshape(20, 24)
     more = {"instances": numbers.tolist(), "class_guidance": {"window": 4, 7: 1.5}, "noise": "steps"}
     engine.steps(model, LABELS, rerolls=[reroll], **more)
-    engine.edit_steps(model, np.zeros((20, 24, 3), np.uint8), LABELS, LABELS > 1, **more)
+    how = {"growth": 3, "feather": 2, "blend": "gradient", "extent": "whole", "resampling": engine.Resampling(2, 3)}
+    engine.edit_steps(model, np.zeros((20, 24, 3), np.uint8), LABELS, LABELS > 1, rerolls=[reroll], **how, **more)
+    assert {name: getattr(asked[1], name) for name in how} == how
     for request in asked:
         assert request.instances.dtype == np.uint16
         assert (request.instances == numbers).all()
         assert request.class_guidance == ((model.palette.index_of("window"), 4), (7, 1.5))
         assert request.sampling.noise == "steps"
-    assert asked[0].rerolls == (reroll,)
+        assert request.rerolls == (reroll,)
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ def test_one_computation_serves_all_steps_variations_guidance_scales_and_edits(c
     for seeds, guidance, sampler in [((1,), 1.0, "ddim"), ((2, 3), 1.5, "ddim"), ((1,), 4.0, "dpmpp_2m")]:
         list(generate(model, RenderRequest("tiny", labels, Sampling(sampler, 3, guidance, seeds))))
     assert len(computed) == norms
-    photo, region = np.zeros((*labels.shape, 3), np.uint8), np.ones(labels.shape, bool)
+    photo, region = np.zeros((*labels.shape, 3), np.uint8), labels > 0
     list(edit(model, EditRequest("tiny", labels, photo, region, sampling=Sampling(steps=3))))
     assert len(computed) == norms
     list(generate(model, RenderRequest("tiny", labels_of(seed=1), Sampling(steps=3))))

@@ -4,36 +4,47 @@ import subprocess
 import sys
 import weakref
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import get_args
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from models import tiny_model
+from oracle import gaussian_denoiser
+from scipy import ndimage
 
 from bench.plain import PlainBranches, one_hot, plain_picture
 from engine import mapped, pipeline
 from engine.condition import condition_from, instance_edges, map_condition
 from engine.denoiser import clipped
+from engine.editing import keep_known
 from engine.guidance import Guidance, guided
-from engine.library import Model
+from engine.images import read_photo, resize_photo
+from engine.library import FIRST, Model, load_model
 from engine.memory import modulation_bytes
 from engine.model.spade import Spade
 from engine.modulation import ModulationCache
-from engine.noise import SeededNoise
+from engine.noise import SeededNoise, derived
 from engine.pipeline import Frame, draw_of, edit, generate, pictures_of, to_pictures, walk_of
 from engine.plan import Plan
+from engine.record import edit_request as edit_request_of
 from engine.record import record, render_request
+from engine.resampling import count
 from engine.samplers import steps
 from engine.schedule import alpha_bars
 from engine.trajectory import timesteps
 from engine.types import (
+    BlendName,
     EditRequest,
+    ExtentName,
     Level,
     Prediction,
     RenderRequest,
     Reroll,
+    Resampling,
     SamplerName,
     Sampling,
     UserError,
@@ -239,7 +250,7 @@ def test_a_model_without_an_edge_channel_does_not_see_objects():
 
 
 def test_an_edit_sees_objects_too():
-    photo, region = np.zeros((16, 16, 3), np.uint8), np.ones((16, 16), bool)
+    photo, region = np.zeros((16, 16, 3), np.uint8), np.arange(256).reshape(16, 16) > 0
     request = EditRequest("tiny", np.full((16, 16), 4, np.uint8), photo, region, sampling=Sampling(steps=2))
     plain, numbered = (
         pictures_of(edit(tiny_model(**EDGED), each)) for each in (request, replace(request, instances=TWO_OBJECTS))
@@ -597,51 +608,325 @@ def photo_of(height: int = 48, width: int = 40) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def edit_request(region: np.ndarray, strength: float = 0.8, sampler: str = "ddim", seeds: tuple = (3,)) -> EditRequest:
+def marked(size: tuple[int, int], *boxes: tuple[int, int, int, int]) -> np.ndarray:
+    """A region of boxes: top, left, height, width."""
+    region = np.zeros(size, bool)
+    for top, left, height, width in boxes:
+        region[top : top + height, left : left + width] = True
+    return region
+
+
+FAR = ((200, 250), (10, 10, 20, 30), (170, 220, 12, 12))  # two parts with windows of their own
+
+
+def edit_request(
+    region: np.ndarray, strength: float = 0.8, sampler: str = "ddim", seeds: tuple = (3,), **changes
+) -> EditRequest:
     photo = photo_of(*region.shape)
     sampling = Sampling(sampler, 4, seeds=seeds, spacing="trailing")
-    return EditRequest("tiny", labels_of(*region.shape), photo, region, strength, sampling)
+    return EditRequest("tiny", labels_of(*region.shape), photo, region, strength, sampling, **changes)
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
-@pytest.mark.parametrize("strength", [0.01, 0.5, 1.0])
-@pytest.mark.parametrize("size", [(48, 40), (301, 200)])
-def test_outside_the_region_the_photo_stays_bit_for_bit(sampler, strength, size):
-    region = np.zeros(size, bool)
-    region[10:30, 5:25] = True
-    request = edit_request(region, strength, sampler, seeds=(3, 4))
-    *_, last = edit(tiny_model(), request)
-    assert last.pictures.shape == (2, *size, 3)
-    for picture in last.pictures:
-        assert np.array_equal(picture[~region], request.photo[~region])
-        assert (picture[region] != request.photo[region]).mean() > 0.5
+def edited(request: EditRequest, model: Model | None = None) -> np.ndarray:
+    return pictures_of(edit(model or tiny_model(), request))
+
+
+def plain_edit(model: Model, request: EditRequest, side: int, seed: int) -> np.ndarray:
+    """The slow obvious way: the whole photo, its size in whole strides, laid over with the distance to the outside."""
+    small = cv2.resize(request.photo, (side, side), interpolation=cv2.INTER_AREA)
+    photo = torch.from_numpy(small).permute(2, 0, 1)[None] / 127.5 - 1
+    touched = cv2.resize(request.region.astype(float), (side, side), interpolation=cv2.INTER_AREA) > 0
+    region = torch.from_numpy(touched)
+    way = walk_of(model, request.sampling, request.strength)
+    noise = SeededNoise((seed,), side, side, CPU, draw_of(model, request.sampling, way))
+    fixed = noise()
+    maps = one_hot(cv2.resize(request.labels, (side, side), interpolation=cv2.INTER_NEAREST_EXACT), model.network)
+    denoise = clipped(guided(PlainBranches(model.network, maps), Guidance(request.sampling.guidance)))
+
+    def known(x: torch.Tensor, level: Level) -> Prediction:
+        p = denoise(torch.where(region, x, level.alpha * photo + level.sigma * fixed), level)
+        return Prediction(torch.where(region, p.x0, photo), torch.where(region, p.eps, fixed), p.log_variance)
+
+    x = way[0].alpha * photo + way[0].sigma * fixed
+    with torch.inference_mode():
+        *_, last = steps(request.sampling.sampler, known, x, way, noise)
+    picture = to_pictures(last.x, request.region.shape)[0].astype(float)
+    inwards = ndimage.distance_transform_edt(request.region) / (min(request.region.shape) / 64 + 1)
+    return np.rint(request.photo + (picture - request.photo) * np.minimum(inwards, 1)[:, :, None])
+
+
+@pytest.mark.parametrize("sampler", get_args(SamplerName))
+@pytest.mark.parametrize("strength", [0.4, 1.0])
+def test_a_whole_photo_plainly_is_edited_the_plain_way(sampler, strength):
+    """As records from before there were windows and blends are replayed."""
+    request = edit_request(marked((64, 64), (10, 20, 30, 44)), strength, sampler, extent="whole", blend="plain")
+    found = edited(request)[0].astype(int)
+    assert np.abs(found - plain_edit(tiny_model(), request, 16, 3)).max() <= 1
+
+
+CORNERS = [
+    ((48, 40), [(0, 0, 9, 11), (30, 31, 18, 9)]),
+    ((301, 200), [(0, 190, 30, 10), (291, 0, 10, 200), (100, 100, 5, 5)]),
+    ((37, 611), [(10, 5, 20, 20), (0, 300, 37, 3), (36, 610, 1, 1)]),
+    ((900, 17), [(500, 3, 100, 3)]),
+    ((3, 2), [(1, 0, 1, 1)]),
+    ((1, 9), [(0, 4, 1, 3)]),
+]
+
+
+@pytest.mark.parametrize("blend", get_args(BlendName))
+@pytest.mark.parametrize(("size", "boxes"), CORNERS)
+def test_outside_the_grown_region_the_photo_stays_bit_for_bit(size, boxes, blend):
+    region = marked(size, *boxes)
+    for growth, strength, sampler in ((0, 1.0, "ddim"), (2, 0.01, "ddpm"), (1, 0.5, "dpmpp_2m_sde")):
+        request = edit_request(region, strength, sampler, (3, 4), blend=blend, growth=growth)
+        outside = ~ndimage.binary_dilation(region, np.hypot(*np.mgrid[-2:3, -2:3]) <= growth)
+        if not outside.any():
+            continue
+        for picture in edited(request):
+            assert picture.shape == (*size, 3)
+            assert np.array_equal(picture[outside], request.photo[outside])
+            if blend == "plain":  # the others leave the very edge of the region nearly as it was
+                assert (picture[region] != request.photo[region]).mean() > 0.5
+
+
+@pytest.mark.parametrize("extent", get_args(ExtentName))
+def test_a_photo_smaller_than_the_network_s_stride_is_edited_too(extent):
+    request = edit_request(marked((5, 3), (2, 1, 3, 2)), extent=extent)
+    picture = edited(request, tiny_model(patch=4))[0]
+    assert np.array_equal(picture[~request.region], request.photo[~request.region])
+    assert (picture != request.photo).any()
+
+
+def test_each_of_two_far_parts_is_what_it_is_alone():
+    """The second from the seed that is derived for it."""
+    both, large, small = (marked(FAR[0], *boxes) for boxes in (FAR[1:], FAR[1:2], FAR[2:]))
+    request = edit_request(both, seeds=(3,), growth=2)
+    found, photo = edited(request)[0], request.photo
+    first = edited(replace(request, region=large))[0]
+    own = replace(request.sampling, seeds=(derived(3, "area 1"),))
+    second = edited(replace(request, region=small, sampling=own))[0]
+    assert np.array_equal(found, np.where(first != photo, first, second))
+    assert (first != photo).any()
+    assert (second != photo).any()
+
+
+def network_sizes(model: Model, monkeypatch) -> list[tuple[int, int]]:
+    sizes, encode = [], model.network.encode
+    monkeypatch.setattr(model.network, "encode", lambda x, t: sizes.append(tuple(x.shape[2:])) or encode(x, t))
+    return sizes
+
+
+def test_a_small_region_of_a_photo_of_24_megapixels_costs_what_the_region_costs(monkeypatch):
+    """Nothing is computed beyond its window, and nothing but the photo's copy is of the photo's size."""
+    size = (4000, 6000)
+    photo = np.broadcast_to(np.arange(6000, dtype=np.uint32)[None, :, None] // 24, (*size, 3)).astype(np.uint8)
+    request = EditRequest(
+        "tiny", np.zeros(size, np.uint8), photo, marked(size, (3000, 5950, 40, 50)), sampling=Sampling(steps=2), side=96
+    )
+    model = tiny_model()
+    sizes = network_sizes(model, monkeypatch)
+    resized = []
+    monkeypatch.setattr(pipeline, "resize_photo", lambda p, h, w: resized.append((h, w)) or resize_photo(p, h, w))
+    for frame in edit(model, request):
+        assert frame.finished or frame.pictures.shape == (1, 683, 1024, 3)
+    assert set(sizes) == {(104, 96)}  # 32 px of context above and below, and the side that was asked for
+    assert max(map(max, resized)) <= 104
+    picture = frame.pictures[0]
+    assert np.array_equal(picture[~request.region], photo[~request.region])
+    assert (picture[request.region] != photo[request.region]).mean() > 0.5
+
+
+def test_every_part_is_computed_at_the_training_size_and_a_whole_photo_at_one_of_it(monkeypatch):
+    model = tiny_model()
+    sizes = network_sizes(model, monkeypatch)
+    edited(edit_request(marked(*FAR)), model)
+    assert len(sizes) == 2 * 3  # of four steps, at a strength of 0.8
+    assert set(sizes) == {(16, 20), (16, 16)}
+    sizes.clear()
+    edited(edit_request(marked(*FAR), extent="whole"), model)
+    assert set(sizes) == {(16, 20)}
+
+
+# What a reroll is: of one part of two; across a part's border; of both.
+REROLLS = [marked(FAR[0], FAR[2]), marked(FAR[0], (0, 20, 100, 100)), marked(FAR[0], *FAR[1:])]
+
+
+@pytest.mark.parametrize("area", REROLLS)
+@pytest.mark.parametrize("blend", get_args(BlendName))
+def test_a_reroll_leaves_everything_outside_its_area_as_it_was_without(area, blend):
+    request = edit_request(marked(*FAR), 0.7, seeds=(3, 3), blend=blend, growth=3)
+    plain = edited(request)
+    rerolled = replace(request, rerolls=(Reroll(area, 50),))
+    found = edited(rerolled)
+    assert np.array_equal(found[:, ~area], plain[:, ~area])
+    outside = ~ndimage.binary_dilation(request.region, iterations=5)
+    assert np.array_equal(found[0][outside], request.photo[outside])
+    made = area & request.region
+    assert (found[0][made] != plain[0][made]).mean() > 0.5
+    assert (found[0][made] != found[1][made]).mean() > 0.5  # the second picture's is the next seed's
+    assert np.array_equal(plain[0], plain[1])
+    for i in range(2):
+        again = edit_request_of(json.loads(json.dumps(record(rerolled, "facades", 3, i))), request.photo)
+        assert np.abs(edited(again)[0].astype(int) - found[i]).max() <= 1
+
+
+def test_a_reroll_sees_what_was_made_around_it_and_begins_from_the_photo(monkeypatch):
+    """At the photo's own resolution, so that it can be compared."""
+    seen = []
+    monkeypatch.setattr(pipeline, "keep_known", lambda d, r, photo, n: seen.append(photo) or keep_known(d, r, photo, n))
+    region, area = marked((64, 64), (8, 8, 48, 40)), marked((64, 64), (8, 8, 20, 40))
+    request = edit_request(region, 0.5, side=64, blend="plain", feather=0)
+    plain = edited(request)[0]
+    edited(replace(request, rerolls=(Reroll(area, 9),)))
+    expected = np.where(area[:, :, None], request.photo, plain)
+    assert np.array_equal(to_pictures(seen[-1], (64, 64))[0], expected)
+
+
+def test_a_resampled_edit_is_the_same_alone_and_in_a_batch():
+    """Noise for going back is drawn for each picture, from its seed."""
+    request = edit_request(marked(*FAR), 1.0, seeds=(3, 4), resampling=Resampling(1, 3))
+    together = edited(request).astype(int)
+    alone = edited(replace(request, sampling=replace(request.sampling, seeds=(4,))))[0]
+    assert np.abs(together[1] - alone).max() <= 1
+    assert np.abs(together - edited(replace(request, resampling=Resampling()))).max() > 20
+
+
+def test_rerolls_follow_each_other():
+    one, two = (Reroll(marked(FAR[0], box), seed) for box, seed in ((FAR[1], 7), (FAR[2], 8)))
+    request = edit_request(marked(*FAR))
+    first, second, both = (edited(replace(request, rerolls=rerolls))[0] for rerolls in ((one,), (two,), (one, two)))
+    assert np.array_equal(both, np.where(one.region[:, :, None], first, second))
+
+
+@pytest.mark.parametrize("batch", [1, 2, 8])
+def test_frames_of_an_edit_count_every_area_s_every_step_once(batch, monkeypatch):
+    planned(monkeypatch, batch=batch)
+    request = edit_request(
+        marked(*FAR), 1.0, seeds=(3, 4, 5), rerolls=(Reroll(marked(FAR[0], FAR[2]), 7),), resampling=Resampling(2, 2)
+    )
+    way = walk_of(tiny_model(), request.sampling)
+    frames = list(edit(tiny_model(), request))
+    total = count(way, request.resampling) * 3 * 3
+    assert {frame.steps for frame in frames} == {total}
+    assert frames[-1].step == total
+    assert [b.step - a.step for a, b in pairwise(frames)] == [len(frame.seeds) for frame in frames[1:]]
+    assert sum(len(frame.seeds) for frame in frames) == total
+    assert [seed for frame in frames if frame.finished for seed in frame.seeds] == [3, 4, 5]
+    assert {frame.note for frame in frames} == {""}
+
+
+def test_frames_show_what_is_made_so_far_and_keep_it():
+    request = edit_request(marked(*FAR), 1.0)
+    first, second = (marked(FAR[0], box) for box in FAR[1:])
+    frames = [frame.pictures[0].copy() for frame in edit(tiny_model(), request)]
+    held = [frame.pictures[0] for frame in edit(tiny_model(), request)]
+    assert np.array_equal(frames, held)  # no frame changes after it was given
+    for i, frame in enumerate(frames):
+        assert np.array_equal(frame[second], request.photo[second]) == (i < 4)
+        assert np.array_equal(frame[first], frames[-1][first]) == (i >= 3)
+
+
+def test_closing_an_edit_stops_the_network(monkeypatch):
+    model = tiny_model()
+    sizes = network_sizes(model, monkeypatch)
+    frames = edit(model, edit_request(marked(*FAR), 1.0))
+    assert [next(frames).step for _ in range(5)] == [1, 2, 3, 4, 5]
+    frames.close()
+    assert len(sizes) == 5
+
+
+def test_where_memory_runs_out_in_an_edit_it_is_that_of_a_smaller_plan(monkeypatch):
+    request = edit_request(marked(*FAR), 1.0, seeds=(3, 4, 5, 6))
+    planned(monkeypatch, batch=1)
+    expected = edited(request)
+    planned(monkeypatch, batch=2)
+    model = tiny_model()
+    small_memory(model, monkeypatch, 400, from_run=5)  # in the second area of the first two
+    frames = list(edit(model, request))
+    assert np.abs(pictures_of(iter(frames)).astype(int) - expected).max() <= 1
+    assert [frame.step for frame in frames] == [2, 4, 6, 8, 10, *range(1, 33)]
+    assert frames[-1].note == "Memory ran out: 1 at a time instead of 2."
+
+
+def test_a_plan_is_made_for_the_largest_window(monkeypatch):
+    grids = []
+    monkeypatch.setattr(
+        pipeline, "first_plan", lambda model, grid, pictures: grids.append(grid) or Plan(8, True, (999, 999), 1, 1)
+    )
+    request = edit_request(marked((600, 900), (10, 10, 20, 300), (300, 700, 200, 20)))
+    pipeline.plan_of(tiny_model(), request)
+    list(edit(tiny_model(), request))
+    assert [(grid.height, grid.width) for grid in grids] == [(57, 64)] * 2  # of 16 x 64 and 57 x 16
+    with pytest.raises(UserError, match="region is empty"):
+        pipeline.plan_of(tiny_model(), replace(request, region=np.zeros((600, 900), bool)))
 
 
 def test_previews_of_a_large_photo_are_small_and_the_result_is_not():
-    region = np.zeros((1500, 800), bool)
-    region[100:300, 100:300] = True
+    region = marked((1500, 800), (100, 100, 200, 200))
     frames = list(edit(tiny_model(), edit_request(region)))
     assert [frame.pictures.shape[1:3] for frame in frames] == [(1024, 546)] * 2 + [(1500, 800)]
     assert np.array_equal(frames[-1].pictures[0][~region], photo_of(1500, 800)[~region])
 
 
-def test_a_low_strength_keeps_more_of_the_photo():
-    region = np.ones((48, 40), bool)
-    region[:4] = False
-    changes = []
-    for strength in (0.02, 0.3, 1.0):
-        request = edit_request(region, strength)
-        *_, last = edit(tiny_model(), request)
-        changes.append(np.abs(last.pictures[0].astype(int) - request.photo)[region].mean())
-    assert changes == sorted(changes)
+class Gaussian:
+    """Branches that know the data: independent values around 0, of spread 0.5 (see oracle.py)."""
+
+    def __call__(self, x: torch.Tensor, level: Level) -> Prediction:
+        return gaussian_denoiser(x, level)
+
+    def both(self, x: torch.Tensor, level: Level) -> tuple[Prediction, Prediction]:
+        return self(x, level), self(x, level)
+
+
+STRENGTHS = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
+
+
+@pytest.mark.parametrize("extent", get_args(ExtentName))
+def test_the_stronger_the_farther_from_the_photo(extent, monkeypatch):
+    """By a perfect network; whose picture at full strength knows nothing of the photo."""
+    monkeypatch.setattr(mapped, "_branches", lambda *_: Gaussian())
+    region = marked((64, 64), (4, 4, 56, 56))
+    request = edit_request(region, extent=extent, blend="plain", feather=0, side=64)
+    request = replace(request, sampling=Sampling("dpmpp_2m", 12, 1.0, (3,)))
+    inside = marked((64, 64), (8, 8, 48, 48))
+    made = [edited(replace(request, strength=strength))[0][inside].astype(float) for strength in STRENGTHS]
+    farness = [np.abs(picture - request.photo[inside]).mean() for picture in made]
+    assert farness == sorted(farness)
+    assert farness[0] < 0.2 * farness[-1]
+    assert abs(np.corrcoef(made[-1].ravel(), request.photo[inside].ravel())[0, 1]) < 0.1
+
+
+@pytest.mark.parametrize("sampler", get_args(SamplerName))
+@pytest.mark.parametrize(("strength", "knows"), [(1.0, False), (0.99, True)])
+def test_at_full_strength_nothing_is_known_of_what_the_photo_has_in_the_region(sampler, strength, knows):
+    region = marked((40, 48), (8, 8, 24, 20))
+    request = edit_request(region, strength, sampler, side=40, blend="plain", feather=0)
+    inverted = np.where(region[:, :, None], 255 - request.photo, request.photo)
+    assert (edited(request) != edited(replace(request, photo=inverted))).any() == knows
+
+
+def test_the_stronger_the_farther_from_the_photo_with_the_shipped_model(shared):
+    photo = read_photo(sorted((shared / "data/scenes/val/images").iterdir())[0])
+    model = load_model(FIRST, "cpu", "float32")
+    labels = np.full(photo.shape[:2], model.palette.index_of("sky"), np.uint8)
+    region = marked(labels.shape, (20, 30, 60, 70))
+    request = EditRequest(FIRST, labels, photo, region, sampling=Sampling(steps=4, seeds=(1, 2)))
+    farness = [
+        np.abs(edited(replace(request, strength=strength), model).astype(int) - photo)[:, region].mean()
+        for strength in (0.1, 0.3, 0.6, 1.0)
+    ]
+    assert farness == sorted(farness)
+    assert farness[1] < 0.8 * farness[-1]
 
 
 @pytest.mark.parametrize(
     ("region", "labels", "text"),
     [
         (np.zeros((48, 40), bool), labels_of(48, 40), "region is empty"),
-        (np.ones((40, 48), bool), labels_of(48, 40), "region is 48 x 40 px, the photo 40 x 48"),
-        (np.ones((48, 40), bool), labels_of(24, 20), "map is 20 x 24 px and the photo 40 x 48"),
+        (np.ones((48, 40), bool), labels_of(48, 40), "region is everything"),
+        (marked((40, 48), (1, 1, 9, 9)), labels_of(48, 40), "region is 48 x 40 px, the photo 40 x 48"),
+        (marked((48, 40), (1, 1, 9, 9)), labels_of(24, 20), "map is 20 x 24 px and the photo 40 x 48"),
     ],
 )
 def test_what_does_not_fit_is_named(region, labels, text):

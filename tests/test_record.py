@@ -1,13 +1,13 @@
 import base64
 import json
 import zlib
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
-from engine.record import pack, record, render_request, unpack
-from engine.types import EditRequest, RenderRequest, Reroll, Sampling, UserError
+from engine.record import edit_request, pack, record, render_request, unpack
+from engine.types import EditRequest, RenderRequest, Reroll, Resampling, Sampling, UserError
 
 LABELS = np.random.default_rng(0).integers(0, 13, (9, 14), dtype=np.uint8)
 
@@ -115,3 +115,84 @@ def test_a_reroll_is_recorded_with_the_seed_that_its_picture_took(seed, picture,
     found = render_request(json.loads(json.dumps(record(request, "ade20k", seed, picture))))
     assert found.rerolls == (Reroll(LABELS > 5, expected), Reroll(LABELS < 2, expected - 95))
     assert found.sampling.seeds == (seed,)
+
+
+# --- Edits ---
+
+PHOTO = np.random.default_rng(2).integers(0, 256, (9, 14, 3), dtype=np.uint8)
+
+
+def edit_of(**changes: object) -> EditRequest:
+    return EditRequest("scenes", LABELS, PHOTO, LABELS > 5, **changes)
+
+
+def same(one: EditRequest, other: EditRequest) -> bool:
+    values = [[getattr(each, field.name) for field in fields(each)] for each in (one, other)]
+    return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in zip(*values, strict=True))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"strength": 1, "side": 64, "sampling": Sampling("ddpm", 33, 2.5, (7,))},
+        {"growth": 5, "feather": 0, "blend": "gradient", "extent": "whole"},
+        {"resampling": Resampling(3, 5, (0.2, 0.8)), "class_guidance": ((3, 4.0),)},
+        {"rerolls": (Reroll(LABELS > 9, 4), Reroll(LABELS == 6, 2)), "instances": LABELS.astype(np.uint16)},
+    ],
+)
+def test_an_edit_comes_back_from_its_record_and_its_photo(changes):
+    request = edit_of(**changes)
+    (seed,) = request.sampling.seeds
+    found = edit_request(json.loads(json.dumps(record(request, "ade20k", seed))), PHOTO.copy())
+    assert same(found, request)
+    assert found.region.dtype == bool
+
+
+def test_an_older_edit_s_record_means_what_it_meant():
+    """From before there were windows, blends and growth."""
+    stored = record(edit_of(growth=4, feather=3), "ade20k", 0)
+    for name in ("growth", "feather", "blend", "extent"):
+        del stored[name]
+    assert same(edit_request(stored, PHOTO), edit_of(growth=0, feather=None, blend="plain", extent="whole"))
+
+
+def test_of_another_photo_an_edit_is_not_made_again():
+    stored = record(edit_of(), "ade20k", 0)
+    for photo in (PHOTO[:, ::-1], PHOTO.reshape(14, 9, 3), PHOTO[:8]):
+        with pytest.raises(UserError, match="is not the one that the edit was made from"):
+            edit_request(stored, photo)
+
+
+def test_a_picture_from_a_map_is_no_edit():
+    with pytest.raises(UserError, match="made from a map, not from a photo"):
+        edit_request(record(RenderRequest("scenes", LABELS), "ade20k", 0), PHOTO)
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        ({"spadework": 2}, "version 2"),
+        ({"strength": "much"}, "damaged"),
+        ({"region": 3}, "damaged"),
+        ({"growth": -1}, "Growth of -1 px is outside"),
+        ({"feather": 2.5}, r"Feather of 2\.5 px is outside"),
+        ({"blend": "smart"}, "smart"),
+        ({"extent": []}, "Extent"),
+        ({"resampling": 3}, "damaged"),
+        ({"resampling": {"jump": 0}}, "jump 0 is outside"),
+        ({"resampling": {"hops": 1}}, "damaged"),
+        ({"resampling": {"band": [1, 0]}}, "two rising shares"),
+        ({"rerolls": [{"seed": 1, "region": pack(LABELS[:5])}]}, "made again is 14 x 5 px"),
+    ],
+)
+def test_a_damaged_edit_s_record_is_a_message(damage, text):
+    with pytest.raises(UserError, match=text):
+        edit_request({**record(edit_of(), "ade20k", 0), **damage}, PHOTO)
+
+
+def test_a_missing_fingerprint_is_a_damaged_record():
+    stored = record(edit_of(), "ade20k", 0)
+    del stored["photo_sha256"]
+    with pytest.raises(UserError, match="damaged"):
+        edit_request(stored, PHOTO)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.sizes import LONGEST, PREVIEW_SIDE, Grid, grid_for, preview_size
+from engine.sizes import LONGEST, PREVIEW_SIDE, Grid, grid_for, preview_size, shrink_region
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,17 @@ def test_a_map_is_resized_by_its_nearest_pixels_and_keeps_its_classes():
 def test_previews_are_no_larger_than_what_is_worth_sending(size, preview):
     assert preview_size(*size) == preview
     assert max(preview) <= PREVIEW_SIDE
+
+
+def test_a_region_on_the_grid_is_every_cell_it_touches_and_none_of_the_padding():
+    region = np.zeros((64, 60), bool)
+    region[17, 33] = region[63, 59] = True
+    small = Grid(16, 15, 8).region(region)
+    assert small.shape == (16, 16)
+    assert np.argwhere(small).tolist() == [[4, 8], [15, 14]]
+
+
+def test_a_shrunk_region_never_vanishes_when_the_grid_is_larger():
+    region = np.zeros((5, 7), bool)
+    region[2, 3] = True
+    assert shrink_region(region, 16, 16).any()
