@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from engine.images import resize_photo
 from engine.pipeline import generate, load_model, pictures_of
 from engine.presets import DEFAULT, PRESETS, preset
-from engine.training.data import centre
+from engine.training.crops import centre
 from engine.training.pairs import load_pairs
 from engine.types import Photo, RenderRequest
 

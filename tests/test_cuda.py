@@ -17,7 +17,7 @@ from engine.memory import free_memory, release
 from engine.model.inference import prepare
 from engine.pipeline import generate, pictures_of
 from engine.training.data import Sampler
-from engine.training.loop import Trainer
+from engine.training.trainer import Trainer
 from engine.types import RenderRequest, Sampling
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")

@@ -15,13 +15,15 @@ from engine.checkpoint import load_checkpoint
 from engine.images import save_png
 from engine.label_files import save_label_map
 from engine.palette import load_palette
-from engine.training.data import Pair, Sampler
-from engine.training.loop import Trainer, adjacent_levels, condition_maps, train
+from engine.training.data import Sampler
+from engine.training.layouts import find_held_out, find_pairs
+from engine.training.loop import Pace, train
 from engine.training.loss import discretised_log_likelihood, losses
-from engine.training.pairs import census, load_pairs, pairs_folder, read_weights, validation_folder
+from engine.training.pairs import Pair, census, load_pairs, read_weights
 from engine.training.recipe import Recipe, small_recipe
 from engine.training.run import CHECKPOINT, Run, TrainRequest
 from engine.training.state import load_state, open_run, save_state
+from engine.training.trainer import Trainer, adjacent_levels, condition_maps
 from engine.training.validate import validation_errors
 from engine.types import UserError
 
@@ -94,8 +96,7 @@ def test_a_flip_swaps_left_and_right_classes():
 
 def test_favoured_photos_are_drawn_more_often():
     pairs = coloured_pairs(2)
-    pairs = [dataclasses.replace(p, weight=w) for p, w in zip(pairs, (0.0, 1.0), strict=True)]
-    sampler = Sampler(pairs, dataclasses.replace(RECIPE, favour=4.0), 0, FACADES.mirrored)
+    sampler = Sampler(pairs, dataclasses.replace(RECIPE, favour=4.0), 0, FACADES.mirrored, np.array([0.0, 1.0]))
     assert sampler.chances.tolist() == pytest.approx([0.2, 0.8])
 
 
@@ -111,12 +112,13 @@ def test_some_maps_lose_classes_and_some_are_dropped_whole():
 
 
 def test_pairs_are_read_from_a_folder(folder):
-    pairs = load_pairs(pairs_folder(folder, "train"), FACADES, short_side=20)
+    pairs = load_pairs(folder, FACADES, short_side=20)
     assert [pair.name for pair in pairs] == ["p0", "p1", "p2"]
     assert pairs[0].labels.shape == (20, 20)
     assert set(np.unique(pairs[0].labels)) == {1, 5}
-    assert validation_folder(folder) == folder / "val"
-    assert validation_folder(folder / "train") == folder / "val"
+    assert find_held_out(folder).folder == folder / "val"
+    assert find_held_out(folder / "train").folder == folder / "val"
+    assert find_held_out(folder / "val") is None
     assert census(pairs, FACADES.size).sum() == pytest.approx(1)
 
 
@@ -146,10 +148,10 @@ def test_a_pair_that_does_not_fit_is_named(folder):
     with pytest.raises(UserError, match=r"p1\.png has no label map"):
         load_pairs(folder / "train", FACADES, 20)
     save_label_map(folder / "train" / "labels" / "p1.png", np.zeros((8, 9), np.uint8), FACADES)
-    with pytest.raises(UserError, match="is 24 x 24 px, its map 9 x 8"):
+    with pytest.raises(UserError, match=r"is 24 x 24 px, its map p1\.png 9 x 8"):
         load_pairs(folder / "train", FACADES, 20)
     with pytest.raises(UserError, match="holds no images/ and labels/"):
-        pairs_folder(folder / "val" / "images", "train")
+        find_pairs(folder / "val" / "images", "train")
 
 
 # --- Loss ---
@@ -215,8 +217,8 @@ def test_training_learns_what_the_map_says():
 
 def test_noise_and_level_are_new_at_every_step_and_the_same_at_the_same():
     learner = trainer()
-    batch = learner.sampler(0)
-    first, again, other = (learner._loss(batch, step).item() for step in (0, 0, 1))
+    batch = learner.batches(0)
+    first, again, other = (learner._losses(batch, learner._draw(step)).sum().item() for step in (0, 0, 1))
     assert first == again
     assert first != other
 
@@ -229,7 +231,7 @@ def test_a_run_killed_and_resumed_equals_one_that_was_not(tmp_path):
     assert len(losses_whole) == RECIPE.steps == 12
 
     first = trainer()
-    progress = train(first, tmp_path / "cut", save_seconds=0)
+    progress = train(first, tmp_path / "cut", Pace(save_seconds=0))
     losses_cut = [p.loss for p in islice(progress, 5)]
     state = (tmp_path / "cut" / "state.pt").read_bytes()
     progress.close()
@@ -243,7 +245,7 @@ def test_a_run_killed_and_resumed_equals_one_that_was_not(tmp_path):
 
 
 def test_stopping_saves_the_last_step(tmp_path):
-    progress = train(trainer(), tmp_path, save_seconds=1e9)
+    progress = train(trainer(), tmp_path, Pace(save_seconds=1e9))
     list(islice(progress, 3))
     progress.close()
     assert load_state(tmp_path)["done"] == 3
@@ -353,7 +355,7 @@ def test_a_run_leaves_a_model_a_log_and_sheets(folder, tmp_path):
     network, description = load_checkpoint(out / CHECKPOINT)
     assert network.config == RECIPE.network
     assert description.facts["images_seen"] == 12
-    assert description.facts["class_share"]["facade"] == pytest.approx(0.5)
+    assert description.facts["class_share"]["background"] == pytest.approx(0.5)
     assert description.facts["validation_eps_error"]["right"] == pytest.approx(last.errors.right)
     assert description.facts["validation"] == "held-out pairs"
     log = (out / "log.csv").read_text(encoding="utf-8")
@@ -378,7 +380,7 @@ def test_what_was_guessed_and_what_is_missing_is_told(folder, tmp_path):
     maps, validation = run.warnings
     assert maps.startswith(f"1 of 3 label maps in {folder / 'train'} had to be guessed in part, first p1.png: Read by")
     assert validation.endswith("validated on training pairs.")
-    assert not run.held_out
+    assert not run.data.held_out
     run.lock.close()
     request = TrainRequest(folder, FACADES, RECIPE, tmp_path / "other", validation=folder / "nowhere")
     with pytest.raises(UserError, match="nowhere holds no images/"):

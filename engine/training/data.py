@@ -1,91 +1,118 @@
-"""Photos with their label maps in memory, and batches as a pure function of (seed, step)."""
+"""Batches as a pure function of (seed, step), and the next ones made while one is learnt from."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.training.crops import Crop, as_published, ours, picture_size
+from engine.training.pairs import Pair
 from engine.training.recipe import Recipe
-from engine.types import LabelMap, Photo
 
-
-@dataclass(frozen=True)
-class Pair:
-    """A photo (H, W, 3) with its label map (H, W); weight in [0, 1] is what `Recipe.favour` acts on.
-
-    guess: what had to be guessed in reading the map, in words; empty where every pixel was exact.
-    """
-
-    name: str
-    photo: Photo
-    labels: LabelMap
-    weight: float = 0.0
-    guess: str = ""
+AHEAD = 4  # batches
 
 
 @dataclass(frozen=True)
 class Batch:
-    """photos: (N, 3, S, S) float in [-1, 1]; labels: (N, S, S) int64; null: (N,) bool, True = no map at all."""
+    """photos: (N, 3, H, W) float in [-1, 1]; labels: (N, H, W) int64; instances: the same, 0 where there are none;
+    null: (N,) bool, True = no map at all."""
 
     photos: Tensor
     labels: Tensor
+    instances: Tensor
     null: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        photos = self.photos.to(device, memory_format=torch.channels_last)
+        return Batch(photos, *(each.to(device) for each in (self.labels, self.instances, self.null)))
+
+    def __getitem__(self, rows: slice) -> Batch:
+        return Batch(self.photos[rows], self.labels[rows], self.instances[rows], self.null[rows])
 
 
 class Sampler:
-    """Draws training batches. Step k of seed s is always the same batch, so a resumed run sees what it would have."""
+    """Draws training batches. Step k of seed s is always the same batch, so a resumed run sees what it would have.
 
-    def __init__(self, pairs: list[Pair], recipe: Recipe, unlabelled: int, mirror: NDArray[np.uint8]) -> None:
-        self.pairs, self.recipe, self.unlabelled, self.mirror = pairs, recipe, unlabelled, mirror
-        weights = np.array([1 + (recipe.favour - 1) * pair.weight for pair in pairs])
-        self.chances = weights / weights.sum()
+    rows: which of the batch's rows are made: one process's share where several learn together.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        recipe: Recipe,
+        unlabelled: int,
+        mirror: NDArray[np.uint8],
+        weights: NDArray[np.float64] | None = None,
+        rows: slice = slice(None),
+    ) -> None:
+        self.pairs, self.recipe, self.unlabelled, self.mirror, self.rows = pairs, recipe, unlabelled, mirror, rows
+        self.size = picture_size(recipe.network)
+        chances = 1 + (recipe.favour - 1) * (np.zeros(len(pairs)) if weights is None else weights)
+        self.chances = chances / chances.sum()
 
     def __call__(self, step: int) -> Batch:
         rng = np.random.default_rng((self.recipe.seed, step))
         chosen = rng.choice(len(self.pairs), self.recipe.batch, p=self.chances)
-        crops = [self._crop(self.pairs[i], rng) for i in chosen]
-        null = torch.from_numpy(rng.random(len(crops)) < self.recipe.drop_map)
-        return as_batch(crops, null)
+        null = torch.from_numpy(rng.random(len(chosen)) < self.recipe.drop_map)
+        crops = [self._crop(self.pairs[chosen[row]], step, row) for row in range(len(chosen))[self.rows]]
+        return as_batch(crops, null[self.rows])
 
-    def _crop(self, pair: Pair, rng: np.random.Generator) -> tuple[Photo, LabelMap]:
-        height, width = pair.labels.shape
-        side = round(min(height, width) * rng.uniform(self.recipe.crop, 1.0))
-        top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
-        photo, labels = square(pair, top, left, side, self.recipe.network.image_size)
+    def _crop(self, pair: Pair, step: int, row: int) -> Crop:
+        recipe = self.recipe
+        rng = np.random.default_rng((recipe.seed, step, 1 + row))  # its own: no row depends on the others' photos
+        if recipe.cropping == "paper":
+            crop = as_published(pair, self.size, rng)
+        else:
+            crop = ours(pair, self.size, recipe.crop, rng)
         if rng.random() < 0.5:
-            photo, labels = photo[:, ::-1], self.mirror[labels[:, ::-1]]
-        if rng.random() < self.recipe.clear_classes:
-            labels = self._clear(labels, rng)
-        return photo, labels
+            crop = flipped(crop, self.mirror)
+        if rng.random() < recipe.clear_classes:
+            crop = self._cleared(crop, rng)
+        return crop
 
-    def _clear(self, labels: LabelMap, rng: np.random.Generator) -> LabelMap:
-        """Forgets a random share of the map's classes."""
-        table = np.arange(256, dtype=np.uint8)
-        table[rng.random(256) < rng.uniform(0.1, 0.7)] = self.unlabelled
-        return table[labels]
-
-
-def square(pair: Pair, top: int, left: int, side: int, size: int) -> tuple[Photo, LabelMap]:
-    """A square cut out of a pair, resized to (size, size): photo by area or cubic, labels by nearest."""
-    photo = pair.photo[top : top + side, left : left + side]
-    labels = pair.labels[top : top + side, left : left + side]
-    photo = cv2.resize(photo, (size, size), interpolation=cv2.INTER_AREA if side >= size else cv2.INTER_CUBIC)
-    return photo, cv2.resize(labels, (size, size), interpolation=cv2.INTER_NEAREST_EXACT)
+    def _cleared(self, crop: Crop, rng: np.random.Generator) -> Crop:
+        """Forgets a random share of the map's classes, and the objects in them."""
+        forgotten = rng.random(256) < rng.uniform(0.1, 0.7)
+        table = np.where(forgotten, self.unlabelled, np.arange(256)).astype(np.uint8)
+        instances = None if crop.instances is None else np.where(forgotten[crop.labels], 0, crop.instances)
+        return Crop(crop.photo, table[crop.labels], instances)
 
 
-def centre(pair: Pair, size: int) -> tuple[Photo, LabelMap]:
-    """The largest centred square: what validation looks at."""
-    height, width = pair.labels.shape
-    side = min(height, width)
-    return square(pair, (height - side) // 2, (width - side) // 2, side, size)
+def flipped(crop: Crop, mirror: NDArray[np.uint8]) -> Crop:
+    """Left for right; classes that name a side become those of the other."""
+    instances = None if crop.instances is None else crop.instances[:, ::-1]
+    return Crop(crop.photo[:, ::-1], mirror[crop.labels[:, ::-1]], instances)
 
 
-def as_batch(crops: list[tuple[Photo, LabelMap]], null: Tensor) -> Batch:
-    photos = torch.from_numpy(np.stack([photo for photo, _ in crops])).permute(0, 3, 1, 2).float() / 127.5 - 1
-    labels = torch.from_numpy(np.stack([labels for _, labels in crops])).long()
-    return Batch(photos.contiguous(), labels, null)
+def as_batch(crops: list[Crop], null: Tensor) -> Batch:
+    """Crops of one size, beside which of them lose their map."""
+    photos = torch.from_numpy(np.stack([crop.photo for crop in crops])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    labels = torch.from_numpy(np.stack([crop.labels for crop in crops])).long()
+    numbers = [np.zeros_like(crop.labels) if crop.instances is None else crop.instances for crop in crops]
+    instances = torch.from_numpy(np.stack(numbers).astype(np.int64))
+    return Batch(photos.contiguous(), labels, instances, null)
+
+
+class Ahead:
+    """Makes the batches of the coming steps in threads: reading and cropping need not wait for the network."""
+
+    def __init__(self, sampler: Callable[[int], Batch], threads: int) -> None:
+        self.sampler = sampler
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="batches")
+        self.coming: dict[int, Future[Batch]] = {}
+
+    def __call__(self, step: int) -> Batch:
+        self.coming = {key: value for key, value in self.coming.items() if step <= key < step + AHEAD}
+        for key in range(step, step + AHEAD):
+            if key not in self.coming:
+                self.coming[key] = self.pool.submit(self.sampler, key)
+        return self.coming.pop(step).result()
+
+    def close(self) -> None:
+        self.pool.shutdown(wait=False, cancel_futures=True)

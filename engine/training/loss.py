@@ -33,8 +33,20 @@ def noised(x0: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
     return alpha.view(-1, 1, 1, 1) * x0 + sigma.view(-1, 1, 1, 1) * eps
 
 
-def losses(kind: str, output: Tensor, x0: Tensor, eps: Tensor, x: Tensor, levels: list[tuple[Level, Level]]) -> Losses:
-    """output: (N, 3 or 6, H, W) of the network at x; levels: per picture, its level and the next lower one."""
+def losses(
+    kind: str,
+    output: Tensor,
+    x0: Tensor,
+    eps: Tensor,
+    x: Tensor,
+    levels: list[tuple[Level, Level]],
+    min_snr: float = 0.0,
+) -> Losses:
+    """output: (N, 3 or 6, H, W) of the network at x; levels: per picture, its level and the next lower one.
+
+    min_snr: with a gamma above 0, whatever is predicted, a picture's error counts as its error on x0 times the lesser
+    of gamma and the signal-to-noise ratio (Hang 2023, arXiv 2303.09556).
+    """
     alpha = x.new_tensor([now.alpha for now, _ in levels]).view(-1, 1, 1, 1)
     sigma = x.new_tensor([now.sigma for now, _ in levels]).view(-1, 1, 1, 1)
     value = output[:, :3]
@@ -44,11 +56,21 @@ def losses(kind: str, output: Tensor, x0: Tensor, eps: Tensor, x: Tensor, levels
         mse = per_picture((value - (alpha * eps - sigma * x0)).square())
     else:  # the v-loss in terms of x0: v = (alpha * x - x0) / sigma
         mse = per_picture(((value - x0) / sigma.clamp(min=SMALLEST_SIGMA)).square())
+    weighted = mse
+    if min_snr:
+        error = per_picture((value - x0).square()) if kind == "x0" else mse
+        weighted = error * snr_weight(kind, alpha.flatten(), sigma.flatten(), min_snr)
     if output.shape[1] == 3:
-        return Losses(mse, mse, None)
+        return Losses(weighted, mse, None)
     frozen = torch.cat([value.detach(), output[:, 3:]], dim=1)  # the variance's term must not teach eps
     vb = torch.cat([variational(frozen[i : i + 1], x0[i : i + 1], x[i : i + 1], *levels[i]) for i in range(len(x))])
-    return Losses(mse + vb, mse, vb)
+    return Losses(weighted + vb, mse, vb)
+
+
+def snr_weight(kind: str, alpha: Tensor, sigma: Tensor, gamma: float) -> Tensor:
+    """(N,) what the squared error on eps, v or x0 is multiplied by."""
+    snr = (alpha / sigma).square()
+    return snr.clamp(max=gamma) / {"eps": snr, "v": snr + 1, "x0": torch.ones_like(snr)}[kind]
 
 
 def variational(output: Tensor, x0: Tensor, x: Tensor, now: Level, nxt: Level) -> Tensor:

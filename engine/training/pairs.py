@@ -1,86 +1,122 @@
-"""Reads a folder of photos and label maps into memory."""
+"""A photo with its label map, read from whatever files a data set keeps them in."""
 
 from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.images import read_photo, resize_labels, resize_photo
-from engine.label_files import read_label_map
+from engine.label_files import read_instances, read_label_map
 from engine.palette import Palette
-from engine.training.data import Pair
-from engine.types import UserError
-
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+from engine.training.layouts import Entry, Split, find_pairs
+from engine.types import MAX_INSTANCE, LabelMap, Photo, UserError
 
 
-def holds_pairs(folder: Path) -> bool:
-    return (folder / "images").is_dir() and (folder / "labels").is_dir()
+@dataclass(frozen=True)
+class Pair:
+    """A photo (H, W, 3) with its label map (H, W) and, where a data set has them, the numbers of its objects (H, W).
 
-
-def find_split(folder: Path, split: str) -> Path | None:
-    """`folder/split` where it holds images/ and labels/, or None."""
-    return folder / split if holds_pairs(folder / split) else None
-
-
-def pairs_folder(folder: Path, split: str) -> Path:
-    """The folder itself, or its `split`. Raises UserError where neither holds images/ and labels/."""
-    found = folder if holds_pairs(folder) else find_split(folder, split)
-    if found is None:
-        raise UserError(
-            f"{folder} holds no images/ and labels/ folders, and no {split}/ with them. Put the pairs there."
-        )
-    return found
-
-
-def validation_folder(folder: Path) -> Path | None:
-    """`val` inside the folder, or beside it where the folder is a `train`."""
-    return find_split(folder, "val") or (find_split(folder.parent, "val") if folder.name == "train" else None)
-
-
-def load_pairs(folder: Path, palette: Palette, short_side: int) -> list[Pair]:
-    """Every photo of `images/` with the map of the same name from `labels/`, at most `short_side` pixels on the short
-    side (what training never looks at need not be held). Raises UserError for the first pair that can't be used.
+    weight in [0, 1] is what `Recipe.favour` acts on.
     """
-    photos = sorted(path for path in (folder / "images").iterdir() if path.suffix.lower() in PHOTO_SUFFIXES)
-    if not photos:
-        raise UserError(f"{folder / 'images'} holds no photo ({', '.join(sorted(PHOTO_SUFFIXES))}). Put them there.")
-    weights = read_weights(folder)
-    return [_load_pair(path, folder / "labels" / f"{path.stem}.png", palette, short_side, weights) for path in photos]
+
+    name: str
+    photo: Photo
+    labels: LabelMap
+    weight: float = 0.0
+    instances: NDArray[np.uint16] | None = None
+
+    @property
+    def bytes(self) -> int:
+        return self.photo.nbytes + self.labels.nbytes + (0 if self.instances is None else self.instances.nbytes)
 
 
-def _load_pair(photo_path: Path, map_path: Path, palette: Palette, short_side: int, weights: dict[str, float]) -> Pair:
-    if not map_path.is_file():
-        raise UserError(f"{photo_path.name} has no label map {map_path}. Add it, or take the photo out.")
-    photo, read = read_photo(photo_path), read_label_map(map_path, palette)
-    labels = read.labels
-    if photo.shape[:2] != labels.shape:
+@dataclass(frozen=True)
+class Reading:
+    """A pair at its own size. guess: what had to be guessed in reading the map, in words; empty where it was exact."""
+
+    pair: Pair
+    guess: str = ""
+
+
+def read_pair(entry: Entry, palette: Palette, scaled: bool = False, weight: float = 0.0) -> Reading:
+    """scaled: the map may be of another size in the photo's proportions. Raises UserError."""
+    photo = read_photo(entry.photo)
+    labels, guess = read_masks(entry, palette) if entry.masks else read_labels(entry, palette)
+    labels = _of_size(labels, photo, entry, entry.labels[0], scaled)
+    instances = None
+    if entry.instances is not None:
+        instances = _of_size(_numbers(entry.instances), photo, entry, entry.instances, scaled)
+    return Reading(Pair(entry.name, photo, labels, weight, instances), guess)
+
+
+def read_labels(entry: Entry, palette: Palette) -> tuple[LabelMap, str]:
+    """The map (H, W), and what was guessed in reading it."""
+    read = read_label_map(entry.labels[0], palette)
+    return read.labels, "" if read.exact else f"{entry.labels[0].name}: {read.message}"
+
+
+def read_masks(entry: Entry, palette: Palette) -> tuple[LabelMap, str]:
+    """Masks laid over each other, what none covers unlabelled. Raises UserError for one that is no class's."""
+    labels = None
+    for path, part in zip(entry.labels, entry.masks, strict=True):
+        mask = read_photo(path)[..., 0] >= 128
+        labels = np.full(mask.shape, palette.unlabelled, np.uint8) if labels is None else labels
+        if mask.shape != labels.shape:
+            raise UserError(f"{path.name} is of another size than {entry.labels[0].name}. All must have one size.")
+        labels[mask] = palette.index_of(part)
+    return labels, ""
+
+
+def _numbers(path: Path) -> NDArray[np.uint16]:
+    numbers = read_instances(path)
+    if not 0 <= numbers.min() <= numbers.max() <= MAX_INSTANCE:
         raise UserError(
-            f"{photo_path.name} is {photo.shape[1]} x {photo.shape[0]} px, its map {labels.shape[1]} x "
-            f"{labels.shape[0]}. Both must have one size."
+            f"{path.name} holds {numbers.min()} to {numbers.max()}, outside 0 to {MAX_INSTANCE}. "
+            "Number the objects within that."
         )
-    height, width = labels.shape
-    scale = min(1.0, short_side / min(height, width))
-    size = (round(height * scale), round(width * scale))
-    return Pair(
-        name=photo_path.stem,
-        photo=resize_photo(photo, *size),
-        labels=resize_labels(labels, *size),
-        weight=weights.get(photo_path.stem, 0.0),
-        guess="" if read.exact else f"{map_path.name}: {read.message}",
+    return numbers.astype(np.uint16)
+
+
+def _of_size(values: NDArray, photo: Photo, entry: Entry, path: Path, scaled: bool) -> NDArray:
+    """`values` (h, w) where they are of the photo's size, or made so where they may be."""
+    height, width = photo.shape[:2]
+    if values.shape == (height, width):
+        return values
+    if scaled and values.shape[0] * width == values.shape[1] * height:
+        return resize_labels(values, height, width)
+    raise UserError(
+        f"{entry.photo.name} is {width} x {height} px, its map {path.name} {values.shape[1]} x {values.shape[0]}. "
+        "Both must have one size."
     )
 
 
-def told_guesses(folder: Path, pairs: list[Pair]) -> list[str]:
-    """One sentence on the maps of `folder` that had to be guessed, or none."""
-    guesses = [pair.guess for pair in pairs if pair.guess]
-    if not guesses:
-        return []
-    return [f"{len(guesses)} of {len(pairs)} label maps in {folder} had to be guessed in part, first {guesses[0]}"]
+def shrunk(pair: Pair, short_side: int | None) -> Pair:
+    """At most `short_side` pixels on the short side: what training never looks at need not be held."""
+    height, width = pair.labels.shape
+    if short_side is None or min(height, width) <= short_side:
+        return pair
+    scale = short_side / min(height, width)
+    size = (round(height * scale), round(width * scale))
+    numbers = None if pair.instances is None else resize_labels(pair.instances, *size)
+    return replace(
+        pair, photo=resize_photo(pair.photo, *size), labels=resize_labels(pair.labels, *size), instances=numbers
+    )
+
+
+def load_pairs(folder: Path, palette: Palette, short_side: int, split: Split = "train") -> list[Pair]:
+    """Every pair of a folder or its split in memory, for small sets. Raises UserError for the first unusable one."""
+    listing = find_pairs(folder, split)
+    if listing.alone:
+        raise UserError(f"{listing.alone[0].name} has no label map. Add it, or take the photo out.")
+    weights = read_weights(listing.folder)
+    readings = (read_pair(e, palette, listing.scaled, weights.get(e.name, 0.0)) for e in listing.entries)
+    return [shrunk(reading.pair, short_side) for reading in readings]
 
 
 def read_weights(folder: Path) -> dict[str, float]:
@@ -115,7 +151,7 @@ def _weight(text: str | None, path: Path, line: int) -> float:
     return weight
 
 
-def census(pairs: list[Pair], classes: int) -> NDArray[np.float64]:
+def census(pairs: Iterable[Pair], classes: int) -> NDArray[np.float64]:
     """(classes,) share of all pixels that each class holds."""
     counts = sum((np.bincount(pair.labels.ravel(), minlength=classes) for pair in pairs), np.zeros(classes))
     return counts / counts.sum()

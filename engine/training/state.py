@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import torch
 
-from engine.training.recipe import Recipe
+from engine.training.recipe import AnyRecipe
 from engine.types import UserError
 
 STATE = "state.pt"
@@ -42,7 +42,7 @@ def load_state(run: Path) -> dict[str, Any] | None:
         ) from error
 
 
-def open_run(run: Path, recipe: Recipe) -> IO[str]:
+def open_run(run: Path, recipe: AnyRecipe) -> IO[str]:
     """Makes the folder, or checks that what it holds can be resumed: a run of the same network. The amount of training
     may change. Returns the folder's lock: no other process can open the run until it is closed. Raises UserError.
     """
@@ -62,16 +62,16 @@ def open_run(run: Path, recipe: Recipe) -> IO[str]:
     return lock
 
 
-def _check_same(run: Path, recipe: Recipe) -> None:
+def _check_same(run: Path, recipe: AnyRecipe) -> None:
     """Raises UserError unless `run` was of the same network as `recipe`."""
     path = run / RECIPE
     try:
-        stored = Recipe.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        stored = type(recipe).from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError, UserError) as error:
         raise UserError(
             f"{path} can't be read, so its run can't go on ({error}). Restore the file, or choose another --out."
         ) from error
-    for name in ("network", "palette", "schedule", "diffusion_steps"):
+    for name in recipe.SAME:
         if getattr(stored, name) != getattr(recipe, name):
             raise UserError(
                 f"{run} holds a run with another {name}. Give the same settings to resume it, or another --out."

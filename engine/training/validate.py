@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from engine.condition import map_condition, null_condition
+from engine.condition import condition_from, map_edges, null_condition
 from engine.denoiser import NetworkDenoiser, SharedEncoder
 from engine.model.spade import Condition
 from engine.model.unet import UNet
 from engine.schedule import alpha_bars
-from engine.training.data import Pair, as_batch, centre
+from engine.training.crops import centred, picture_size
+from engine.training.data import Batch, as_batch
+from engine.training.pairs import Pair
 from engine.training.recipe import Recipe
 from engine.trajectory import levels
 
@@ -39,24 +42,29 @@ class Errors:
         return f"{errors} (right below wrong in {100 * self.wins:.0f} % of pairs)"
 
 
-def validation_errors(network: UNet, pairs: list[Pair], recipe: Recipe) -> Errors:
+def validation_errors(network: UNet, pairs: Sequence[Pair], recipe: Recipe) -> Errors:
     """Compares on the same noised photos; the wrong map is the next photo's."""
     pairs = pairs[:MOST]
-    size = recipe.network.image_size
-    whole = as_batch([centre(pair, size) for pair in pairs], torch.zeros(len(pairs), dtype=torch.bool))
-    wrong = whole.labels.roll(1, dims=0)
-    noise = torch.randn(whole.photos.shape, generator=torch.Generator().manual_seed(0))
+    size = picture_size(recipe.network)
+    right = as_batch([centred(pair, size) for pair in pairs], torch.zeros(len(pairs), dtype=torch.bool))
+    wrong = replace(right, labels=right.labels.roll(1, dims=0), instances=right.instances.roll(1, dims=0))
+    noise = torch.randn(right.photos.shape, generator=torch.Generator().manual_seed(0))
     device = next(network.parameters()).device
     parts = []
     with torch.inference_mode():
         for start in range(0, len(pairs), BATCH):
             part = slice(start, start + BATCH)
-            photos = whole.photos[part].to(device)
-            conditions = [map_condition(maps[part].to(device), recipe.network) for maps in (whole.labels, wrong)]
-            conditions.append(null_condition(len(photos), size, size, device))
+            photos = right.photos[part].to(device)
+            conditions = [_condition(maps[part].to(device), recipe) for maps in (right, wrong)]
+            conditions.append(null_condition(len(photos), *size, device))
             parts.append(_errors(network, recipe, photos, noise[part].to(device), conditions))
     errors = np.concatenate(parts, axis=1)
     return Errors(*errors.mean(axis=1).tolist(), wins=float((errors[0] < errors[1]).mean()))
+
+
+def _condition(batch: Batch, recipe: Recipe) -> Condition:
+    edges = map_edges(batch.labels, recipe.network, batch.instances)
+    return condition_from(batch.labels, recipe.network.num_classes, edges)
 
 
 def _errors(network: UNet, recipe: Recipe, photos: Tensor, noise: Tensor, conditions: list[Condition]) -> np.ndarray:
