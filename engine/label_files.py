@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from PIL import Image
 from engine.images import ImageFile, Source, Target, alpha_of, errors_named, open_image, printable, write_png
 from engine.label_colours import BLOCK, Ambiguity, Choices, ColourRead, bands, different, exact, read_colours
 from engine.palette import Palette, load_palette, palette_names
-from engine.types import LabelMap, Photo, UserError
+from engine.types import MAX_INSTANCE, Instances, LabelMap, Photo, UserError
 
 PALETTE_KEY = "spadework:palette"  # the PNG text chunk that names the palette of a map of ours
 FEW = 4  # colours in the order of the Pascal VOC table that may be so by chance
@@ -89,6 +90,18 @@ def read_instances(source: Source) -> NDArray[np.int32]:
     if values is None:
         raise UserError(f"{file.name} is in colour ({file.image.mode}). Give the grey PNG with the instance numbers.")
     return values.astype(np.int32)
+
+
+def read_objects(source: Source) -> Instances:
+    """The same within what a request takes, uint16 (H, W). Raises UserError where a number is outside."""
+    numbers = read_instances(source)
+    if not 0 <= numbers.min() <= numbers.max() <= MAX_INSTANCE:
+        name = "The image" if isinstance(source, bytes) else printable(Path(source).name)
+        raise UserError(
+            f"{name} holds {numbers.min()} to {numbers.max()}, outside 0 to {MAX_INSTANCE}. "
+            "Number the objects within that."
+        )
+    return numbers.astype(np.uint16)
 
 
 def save_label_map(target: Target, labels: LabelMap, palette: Palette) -> None:
