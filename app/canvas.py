@@ -15,14 +15,14 @@ import numpy as np
 
 from app.modules import STATIC, script
 from engine.palette import Palette, load_palette, palette_names
-from engine.types import LabelMap, UserError
+from engine.types import LabelMap, Region, UserError
 
 MIN_SIDE = 8
 MAX_SIDE = 2048
 CONTAINER = '<div class="spadework"></div>'
 
 # {"w", "h", "z": base64(zlib(indices)), "palette", "seq"}, with objects also "i": base64(zlib(uint16 little endian)),
-# to the browser also "under"
+# to the browser also "under", from the browser also "region": {"w", "h", "z": base64(zlib(0 or 1 a pixel))}
 Payload = dict[str, Any]
 
 
@@ -33,12 +33,15 @@ class Painted:
     under: a photo for the browser to show beneath the map, as a data URL of a JPEG or PNG, stretched over the map's
         area; "" takes the present one away, None leaves it. Only on its way to the browser: what comes back has None.
     instances: object numbers, 0 where an object is a connected area of its class; None where no pixel has a number.
+    region: what is selected on the map over an open photo; None where nothing is, or no photo is open. Only on its way
+        from the browser.
     """
 
     labels: LabelMap  # uint8 (H, W), 8 to 2048 a side
     palette: str
     under: str | None = None
     instances: np.ndarray | None = None  # uint16 (H, W)
+    region: Region | None = None
 
 
 class LabelCanvas(gr.HTML):
@@ -130,7 +133,23 @@ def decode(payload: Payload) -> Painted:
             f"Label {highest} is outside {palette.title} (0 to {palette.size - 1}). "
             "Open the map with the palette it was painted with."
         )
-    return Painted(labels, palette.name, instances=_instances(payload.get("i"), height, width))
+    return Painted(
+        labels,
+        palette.name,
+        instances=_instances(payload.get("i"), height, width),
+        region=_region(payload.get("region"), height, width),
+    )
+
+
+def _region(area: Any, height: int, width: int) -> Region | None:
+    """The pixels that are not 0, bool (H, W); None where there is no area or all are 0."""
+    if area is None:
+        return None
+    if not isinstance(area, dict) or (area.get("h"), area.get("w")) != (height, width):
+        raise UserError(f"The selection is not of the map's size, {width} × {height} pixels. Select the region again.")
+    data = _inflate(area.get("z"), height * width, f"selection of {height * width} pixels")
+    region = np.frombuffer(data, np.uint8).reshape(height, width) > 0
+    return region if region.any() else None
 
 
 def _instances(text: Any, height: int, width: int) -> np.ndarray | None:

@@ -5,6 +5,8 @@
 
 import { encode } from "../app/static/codec.js";
 import { LabelDocument, blank } from "../app/static/document.js";
+import { windowOf } from "../app/static/masks.js";
+import { EDGE, regionOf } from "../app/static/region.js";
 import { areaAt, everywhere, grow, majority, nearestFill, shares, shrink } from "../app/static/regions.js";
 import { ellipse, outlineOf, polygon, rectangle } from "../app/static/shapes.js";
 import { withoutSpecks } from "../app/static/specks.js";
@@ -110,6 +112,11 @@ function operations(name, doc) {
   timed("outline of a class", () => outlineOf(everywhere(labels, side, side, labels[7])));
   timed("outline of an area", () => outlineOf(area));
   timed("encode", () => encode(content, 1));
+  const asked = { width: side, height: side, labels, selection: null, base: null, unlabelled: 0, edge: EDGE };
+  const photo = { width: 4 * side, height: 4 * side };
+  const selection = windowOf(disc, { x: 0, y: 0, w: side, h: side }).data;
+  timed("the region: what is painted, on its own thread", () => regionOf({ ...asked, photo }));
+  timed("the region: a disc selected, on its own thread", () => regionOf({ ...asked, photo, selection }));
 }
 
 function shapes() {

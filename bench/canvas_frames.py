@@ -3,7 +3,8 @@
     python -m bench.canvas_frames [--side 1024 2048] [--brush 100] [--palette coco_stuff]
 
 Moves a real mouse over a real page and takes, from inside it, the time between animation frames, the longest task, and
-how long the handlers of a pen-up hold the page. Needs Chromium and playwright, as the tests do.
+how long the handlers of a pen-up hold the page: on the map alone, over a photo whose region follows, and with a brush
+that selects. Needs Chromium and playwright, as the tests do.
 """
 
 from __future__ import annotations
@@ -53,6 +54,19 @@ HELD = """() => {
 }"""
 
 
+PHOTO = """async () => {
+    const canvas = Object.assign(document.createElement("canvas"), {width: 1024, height: 1024});
+    const context = canvas.getContext("2d");
+    for (let i = 0; i < 4000; i++) {
+        context.fillStyle = `hsl(${i * 77 % 360} 60% 50%)`;
+        context.fillRect(i * 137 % 1024, i * 71 % 1024, 40, 30);
+    }
+    const {w, h, z, palette} = await window.spadework.payload("canvas");
+    const told = {id: "a", width: 6000, height: 6000, base: {w, h, z, palette}, url: canvas.toDataURL(), record: true};
+    await window.spadework.photo("canvas", told);
+}"""
+
+
 def blocks(side: int, palette: str) -> np.ndarray:
     """A map of patches of many classes. Returns uint8 (side, side)."""
     size = load_palette(palette).size
@@ -97,10 +111,20 @@ def measure(page: Page, url: str, brush: int) -> None:
     page.focus(".sw-stage")
     page.wait_for_timeout(500)
     page.evaluate(WATCH)
+    size = page.locator(".sw-size-value").inner_text()
+    watch(page, f"brush {size}")
+    page.evaluate(PHOTO)
+    watch(page, f"brush {size} over a photo")
+    page.keyboard.press("Shift+B")
+    watch(page, f"brush {size} that selects")
+
+
+def watch(page: Page, name: str) -> None:
+    page.wait_for_timeout(500)
+    page.evaluate("[window.frames_, window.tasks] = [[], []]")
     paint(page, 4)
     frames, tasks = page.evaluate("[window.frames_, window.tasks]")
-    size = page.locator(".sw-size-value").inner_text()
-    print(f"  brush {size}: frames {spread(frames[5:])}; long tasks {spread(tasks)}")
+    print(f"  {name}: frames {spread(frames[5:])}; long tasks {spread(tasks)}")
     print(f"  pen-up holds the page: {spread(page.evaluate(HELD))}")
 
 

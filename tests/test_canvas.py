@@ -57,6 +57,31 @@ def test_maps_without_objects_have_no_numbers(labels, instances):
     assert decode(payload(labels, i=z(bytes(2400)))).instances is None
 
 
+def test_a_selection_over_a_photo_is_the_region(labels):
+    pixels = np.random.default_rng(5).integers(0, 2, labels.shape, np.uint8)
+    area = {"w": 30, "h": 40, "z": z(pixels.tobytes())}
+    region = decode(payload(labels, region=area)).region
+    assert region.dtype == bool
+    np.testing.assert_array_equal(region, pixels == 1)
+    assert decode(payload(labels)).region is None
+    assert decode(payload(labels, region={**area, "z": z(bytes(1200))})).region is None
+
+
+@pytest.mark.parametrize(
+    ("area", "problem"),
+    [
+        ({"w": 40, "h": 30, "z": ""}, "not of the map's size, 30 × 40 pixels"),
+        ({"w": 30, "h": 40, "z": z(bytes(1199))}, "selection of 1200 pixels"),
+        ({"w": 30, "h": 40, "z": z(bytes(10**7))}, "selection of 1200 pixels"),
+        ({"w": 30, "h": 40}, "selection of 1200 pixels"),
+        ([1], "not of the map's size"),
+    ],
+)
+def test_a_damaged_selection_is_refused(labels, area, problem):
+    with pytest.raises(UserError, match=problem):
+        decode(payload(labels, region=area))
+
+
 def test_a_plane_of_another_type_is_not_wrapped(labels, instances):
     with pytest.raises(TypeError):
         encode(Painted(labels, "ade20k", instances=instances.astype(np.int32)))

@@ -493,7 +493,7 @@ def test_a_reload_brings_the_photo_back_and_closing_it_leaves_the_map(canvas, op
     assert c.python_has(labels)
     open_page.reload(c.page)
     c.ready()
-    assert c.page.evaluate("window.restored") == [{"id": "canvas", "under": True}]
+    assert c.page.evaluate("window.restored") == [{"id": "canvas", "under": True, "version": ""}]
     np.testing.assert_allclose(c.colour(400, 300), RIGHT, atol=1)
     np.testing.assert_array_equal(c.labels, labels)
 
@@ -507,7 +507,7 @@ def test_a_reload_brings_the_photo_back_and_closing_it_leaves_the_map(canvas, op
     c.page.evaluate("window.spadework.under('canvas', '')")
     open_page.reload(c.page)
     c.ready()
-    assert c.page.evaluate("window.restored") == [{"id": "canvas", "under": False}]
+    assert c.page.evaluate("window.restored") == [{"id": "canvas", "under": False, "version": ""}]
     np.testing.assert_array_equal(c.labels, labels)
 
 

@@ -232,6 +232,20 @@ def test_what_the_artist_looks_at_stays_while_the_run_goes_on(desk, engine):
     assert engine.asked[-1] == {"action": "show", "id": engine.update.cells[1].entry.id}
 
 
+def test_the_canvas_browses_through_the_run_and_stops_at_its_ends(desk, engine):
+    page = desk()
+    for moment in (engine.begin(3), engine.finish(3)):
+        page.send(moment)
+    for step in (-1, 1, 1, 1, -1):
+        page.page.evaluate(
+            "step => document.dispatchEvent(new CustomEvent('spadework:browse', {detail: {id: 'desk', step}}))", step
+        )
+    assert [each["seed"] for each in page.results()] == [41, 42, 43, 42]
+    assert page.results()[-1]["state"] == "done"
+    expect(page.picture(42)).to_have_attribute("aria-current", "true")
+    assert engine.asked[-1] == {"action": "show", "id": engine.update.cells[1].entry.id}
+
+
 def test_a_draft_stands_beside_the_run_and_can_be_kept(desk, engine):
     page = desk()
     for moment in (engine.begin(2), engine.finish(2)):

@@ -3,22 +3,25 @@
  */
 
 import { ClassPicker } from "./classes.js";
-import { encode } from "./codec.js";
-import { helpSheet, newMapSheet } from "./dialogs.js";
+import { encodeArea } from "./codec.js";
+import { helpSheet, kindSheet, newMapSheet } from "./dialogs.js";
 import { LabelDocument, blank } from "./document.js";
 import { el } from "./dom.js";
 import { Editor } from "./editor.js";
-import { HostLink } from "./host.js";
+import { HostLink, payloadOf } from "./host.js";
 import { CanvasInput, listenForGlobalKeys } from "./input.js";
 import { autosave, restore } from "./keeping.js";
 import { Overlay } from "./overlay.js";
 import { PalettePanel } from "./palette.js";
 import { Badges } from "./panels.js";
+import { PhotoDesk } from "./photodesk.js";
 import { labelMapPng } from "./png.js";
+import { EDGE, inWords } from "./region.js";
 import { ResultPane } from "./result.js";
 import { acceptDrops, followSize, followTheme, returnFocus } from "./surroundings.js";
 import { StatusLine, Toolbar } from "./toolbar.js";
 import { Underlay } from "./underlay.js";
+import { RegionWatch } from "./veil.js";
 import { View } from "./view.js";
 
 /**
@@ -37,6 +40,9 @@ import { View } from "./view.js";
  * @property {ClassPicker} picker
  * @property {Underlay} underlay
  * @property {number} seq  counts what was sent to the host
+ * @property {PhotoDesk} desk  the versions of the open photo
+ * @property {import("./region.js").Edge} edge  of the region
+ * @property {RegionWatch} [region]
  * @property {AbortController} mounted
  * @property {Promise<void>} ready  the autosave has been read
  * @property {Editor} [editor]
@@ -75,9 +81,11 @@ export function mount(element, host, config) {
   Promise.all([session.ready, style]).then(() => {
     root.style.visibility = "";
     view.readGround();
+    if (fresh) session.desk.begin();
     update();
     parts.panel.recount();
     parts.overlay.readSelection();
+    parts.region.ask();
     link.publish();
     root.dataset.ready = "";
     if (fresh) announce(config.id, session);
@@ -89,8 +97,9 @@ export function mount(element, host, config) {
  * @param {string} id
  * @param {Session} session
  */
-function announce(id, { underlay }) {
-  document.dispatchEvent(new CustomEvent("spadework:restored", { detail: { id, under: underlay.photo !== null } }));
+function announce(id, { doc, underlay }) {
+  const detail = { id, under: underlay.photo !== null, version: doc.photo?.version ?? "" };
+  document.dispatchEvent(new CustomEvent("spadework:restored", { detail }));
 }
 
 /**
@@ -105,10 +114,14 @@ function sessionFor(config) {
     return { session: known, fresh: false };
   }
   const { unlabelled } = config.palettes[config.palette];
+  const doc = new LabelDocument(blank(config.width, config.height, config.palette, unlabelled));
+  const underlay = new Underlay();
   const session = {
-    doc: new LabelDocument(blank(config.width, config.height, config.palette, unlabelled)),
+    doc,
     picker: new ClassPicker(config.palettes, config.palette),
-    underlay: new Underlay(),
+    underlay,
+    desk: new PhotoDesk(config.id, doc, underlay, config.palettes),
+    edge: EDGE,
     seq: 0,
     mounted: new AbortController(),
     ready: Promise.resolve(),
@@ -136,18 +149,33 @@ function build(session, config) {
   const panel = new PalettePanel(editor, focusStage);
   const badges = new Badges(editor);
   const status = new StatusLine(editor, badges.element, toolbar.photo, toolbar.views);
-  const sheets = { help: helpSheet(), new: newMapSheet(editor) };
+  const sheets = { help: helpSheet(), new: newMapSheet(editor), kind: kindSheet(editor) };
+  const region = new RegionWatch(() => questionOf(session, editor), signal);
+  session.region = region;
   const result = new ResultPane(view);
   if (session.shown) result.show(session.shown);
   session.result = result;
   const panes = el("div", { class: "sw-panes" }, stage, ...(config.results ? [result.element] : []));
   const frame = el("div", { class: "sw-frame" }, toolbar.options, toolbar.tools, panes, panel.element, status.element);
-  const root = el("div", { class: "sw-root" }, frame, sheets.help.element, sheets.new.element);
+  const root = el("div", { class: "sw-root" }, frame, ...Object.values(sheets).map((sheet) => sheet.element));
   const input = new CanvasInput(root, stage, editor, signal);
   const overlay = new Overlay(above, editor, input, signal);
   result.listen(signal);
   const shown = { root, stage, panes, view, overlay, result };
-  return { ...shown, editor, toolbar, panel, badges, status, sheets, input, focusStage };
+  return { ...shown, editor, toolbar, panel, badges, status, sheets, input, region, focusStage };
+}
+
+/**
+ * What the region depends on; null while no photo is open.
+ * @param {Session} session
+ * @param {Editor} editor
+ */
+function questionOf({ doc, edge }, editor) {
+  const { photo, selection } = doc;
+  if (!photo) return null;
+  const { width, height, labels } = doc;
+  const { width: w, height: h } = photo;
+  return { width, height, labels, selection, base: editor.firstMap, unlabelled: editor.unlabelled, photo: { width: w, height: h }, edge };
 }
 
 /**
@@ -174,10 +202,12 @@ function wire(parts, session, config, link) {
     view.showEdges(editor.hasObjects && editor.edges);
     if (!editor.seen) result.back(session.shown ?? null);
     panes.dataset.layout = editor.hasResults ? editor.layout : "map";
+    result.showBefore(session.doc.photo ? (session.underlay.photo?.url ?? "") : "");
     showPointer();
   };
   const keep = autosave(session, editor, status);
   wireDocument(parts, session, link, keep, update);
+  wireRegion(parts, session, keep);
   session.underlay.onphoto = keep.photo;
   session.underlay.onchange = () => {
     update();
@@ -188,9 +218,11 @@ function wire(parts, session, config, link) {
   editor.onchange = () => {
     const over = editor.hasResults && editor.layout === "over";
     if (session.underlay.over !== over) session.underlay.setOver(over);
+    showPeek(parts, session);
     update();
     keep.soon();
   };
+  editor.onfile = (file) => sheets.kind.open(file);
   editor.onsay = (text) => status.say(text);
   editor.onask = (question) => (question === "search" ? panel.focusSearch() : sheets[question].open());
   editor.onsave = () => download(...mapFile(session));
@@ -205,6 +237,38 @@ function wire(parts, session, config, link) {
 }
 
 /**
+ * The region follows the document, and the page is told.
+ * @param {Parts} parts
+ * @param {Session} session
+ * @param {ReturnType<typeof autosave>} keep
+ */
+function wireRegion({ region, view, status, editor }, { doc, desk }, keep) {
+  doc.onphoto = (walked) => {
+    region.ask();
+    keep.photo();
+    if (walked) desk.walked();
+  };
+  region.onregion = () => {
+    const { told, veil } = region;
+    view.showVeil(veil);
+    status.showRegion(told ? inWords(told) : "");
+    if (told) document.dispatchEvent(new CustomEvent("spadework:region", { detail: { id: editor.id, ...told } }));
+  };
+}
+
+/**
+ * While the photo as it was is asked for, the result's pane shows it, or the stage where that pane is hidden.
+ * @param {Parts} parts
+ * @param {Session} session
+ */
+function showPeek({ editor, result }, { underlay }) {
+  const { peeking } = editor;
+  if (result.peeking !== peeking) result.peek(peeking);
+  const alone = peeking && !editor.showsResult;
+  if (underlay.peeking !== alone) underlay.peek(alone);
+}
+
+/**
  * What follows a change of the document: it is drawn, shown, kept, and told to the host and the page.
  * @param {Parts} parts
  * @param {Session} session
@@ -212,7 +276,7 @@ function wire(parts, session, config, link) {
  * @param {ReturnType<typeof autosave>} keep
  * @param {() => void} update
  */
-function wireDocument({ view, overlay, editor, panel }, { doc, picker, underlay }, link, keep, update) {
+function wireDocument({ view, overlay, editor, panel, region }, { doc, picker, underlay }, link, keep, update) {
   let painted = false;
   doc.onpixels = (rect) => {
     painted = true;
@@ -224,6 +288,7 @@ function wireDocument({ view, overlay, editor, panel }, { doc, picker, underlay 
   doc.onselection = () => overlay.readSelection();
   doc.onstep = () => {
     update();
+    region.ask();
     keep.map();
     if (!painted) return; // a step of the selection alone
     painted = false;
@@ -268,7 +333,57 @@ listenForGlobalKeys();
     const session = sessions.get(id);
     if (!session) return null;
     await session.ready;
-    return encode(session.doc.content, session.seq);
+    return payloadOf(session);
+  },
+
+  /**
+   * Lays a photo, or another version of the open one, under the map.
+   * @param {string} id
+   * @param {import("./photodesk.js").Told} told
+   */
+  async photo(id, told) {
+    const session = sessions.get(id);
+    await session?.ready;
+    await session?.desk.turn(told);
+  },
+
+  /**
+   * The version of the open photo; empty for no photo.
+   * @param {string} id
+   * @returns {string}
+   */
+  version(id) {
+    return sessions.get(id)?.doc.photo?.version ?? "";
+  },
+
+  /**
+   * By how much the region grows, and over how much its edge fades.
+   * @param {string} id
+   * @param {import("./region.js").Edge} edge
+   */
+  edge(id, edge) {
+    const session = sessions.get(id);
+    if (!session) return;
+    session.edge = edge;
+    session.region?.ask();
+  },
+
+  /**
+   * What of the open photo is to be made anew.
+   * @param {string} id
+   * @returns {import("./veil.js").Told | null} null without a photo, and until the first is worked out
+   */
+  region(id) {
+    return sessions.get(id)?.region?.told ?? null;
+  },
+
+  /**
+   * Asks the artist what a picture is to be opened as.
+   * @param {string} id
+   * @param {File} file
+   */
+  askKind(id, file) {
+    sessions.get(id)?.editor?.askKind(file);
   },
 
   /**
@@ -325,7 +440,7 @@ listenForGlobalKeys();
     if (!session) return null;
     const { doc, picker } = session;
     const inside = which === "selection" ? doc.selection : doc.labels.map((label) => Number(label === picker.choice.current));
-    return inside && encode({ ...doc.content, instances: null, labels: Uint8Array.from(inside) }, 0);
+    return inside && encodeArea(Uint8Array.from(inside), doc.width);
   },
 
   /**

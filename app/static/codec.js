@@ -1,6 +1,7 @@
 /**
  * The payload between page and server: {w, h, z, palette, seq}, z = base64 of the zlib stream of the class indices;
- * with objects also i, the same of the object numbers, two bytes each, the low one first.
+ * with objects also i, the same of the object numbers, two bytes each, the low one first. Over an open photo it carries
+ * the selection: `region`, an area {w, h, z} whose pixels are 0 or 1.
  * From the server it may name a photo to put under the map: `under`, a data URL, or "" to take the present one away.
  *
  * Compression is written out here because it must be synchronous: the newest map is then in place before the
@@ -11,7 +12,10 @@
 import { isZero } from "./delta.js";
 
 /** @typedef {import("./document.js").Content} Content */
-/** @typedef {{w: number, h: number, z: string, i?: string, palette: string, seq: number, under?: string}} Payload */
+/** @typedef {{w: number, h: number, z: string}} Area  one byte a pixel */
+/**
+ * @typedef {Area & {i?: string, palette: string, seq: number, under?: string, region?: Area}} Payload
+ */
 
 const MIN_MATCH = 3;
 const MAX_MATCH = 258;
@@ -230,9 +234,28 @@ function fromBytes(bytes) {
  * @returns {Payload}
  */
 export function encode({ width, height, palette, labels, instances }, seq) {
-  const payload = { w: width, h: height, z: toBase64(deflate(labels, width)), palette, seq };
+  const payload = { ...encodeArea(labels, width), palette, seq };
   if (!instances || isZero(instances)) return payload;
   return { ...payload, i: toBase64(deflate(toBytes(instances), 2 * width, 2)) };
+}
+
+/**
+ * @param {Uint8Array} pixels
+ * @param {number} width
+ * @returns {Area}
+ */
+export function encodeArea(pixels, width) {
+  return { w: width, h: pixels.length / width, z: toBase64(deflate(pixels, width)) };
+}
+
+/**
+ * @param {Area} area
+ * @returns {Promise<Uint8Array>}
+ */
+export async function decodeArea({ w, h, z }) {
+  const pixels = await inflate(fromBase64(z), w * h);
+  if (pixels.length !== w * h) throw new RangeError(`The map holds ${pixels.length} pixels where ${w} × ${h} are due.`);
+  return pixels;
 }
 
 /**
@@ -240,8 +263,7 @@ export function encode({ width, height, palette, labels, instances }, seq) {
  * @returns {Promise<Content>}
  */
 export async function decode({ w, h, z, i, palette }) {
-  const labels = await inflate(fromBase64(z), w * h);
-  if (labels.length !== w * h) throw new RangeError(`The map holds ${labels.length} pixels where ${w} × ${h} are due.`);
+  const labels = await decodeArea({ w, h, z });
   const numbers = i ? await inflate(fromBase64(i), 2 * w * h) : null;
   if (numbers && numbers.length !== 2 * w * h) {
     throw new RangeError(`The map holds ${numbers.length} bytes of object numbers where 2 × ${w} × ${h} are due.`);

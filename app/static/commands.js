@@ -15,6 +15,8 @@
  * @property {(editor: Editor) => boolean} [active]  pressed in
  * @property {(editor: Editor) => boolean} [enabled]
  * @property {boolean} [once]  a key held down does not repeat it
+ * @property {boolean} [here]  its keys act only while the canvas itself has the focus: elsewhere they move something else
+ * @property {(editor: Editor) => void} [release]  once its key comes up
  * @property {boolean} [still]  waits for the pointer to come up: it changes the map or its history
  */
 
@@ -44,6 +46,7 @@ export const TOOLS = [
 
 /** What each tool is among its kinds. @type {Command[]} */
 const KINDS = [
+  { id: "next-brush", title: "Brush and eraser: paint or select", keys: ["Shift+B"], run: (e) => e.turn("brush") },
   { id: "next-shape", title: "Next shape: line, rectangle, ellipse, polygon", keys: ["Shift+U"], run: (e) => e.turn("shape") },
   { id: "next-lasso", title: "Lasso: paint or select", keys: ["Shift+L"], run: (e) => e.turn("lasso") },
   { id: "next-fill", title: "Fill: connected or everywhere", keys: ["Shift+G"], run: (e) => e.turn("fill") },
@@ -52,6 +55,9 @@ const KINDS = [
 
 /** @param {Editor} e */
 const selected = (e) => e.doc.selection !== null;
+
+/** @param {Editor} e */
+const hasPhoto = (e) => e.doc.photo !== null;
 
 /** @type {Command[]} */
 export const HISTORY = [
@@ -75,7 +81,7 @@ export const HISTORY = [
   },
 ];
 
-/** What the bar of options shows while something is selected. @type {Command[]} */
+/** What the bar of options shows while something is selected, or a photo is open. @type {Command[]} */
 export const SELECTION = [
   { id: "grow", title: "Grow", keys: [], icon: "grow", run: (e) => e.doc.growSelection(e.amount), enabled: selected },
   { id: "shrink", title: "Shrink", keys: [], icon: "shrink", run: (e) => e.doc.shrinkSelection(e.amount), enabled: selected },
@@ -98,6 +104,17 @@ export const SELECTION = [
     still: true,
   },
 ];
+
+/** @type {Command} */
+export const CHANGE = {
+  id: "select-change",
+  title: "Select what you painted on the photo",
+  keys: ["Shift+A"],
+  icon: "marquee",
+  run: (e) => e.selectChange(),
+  enabled: hasPhoto,
+  still: true,
+};
 
 /** @type {Command[]} */
 const SELECTING = [
@@ -154,6 +171,27 @@ export const PHOTO = {
   enabled: (e) => e.underlay.picture !== null,
   once: true,
 };
+
+/** What there is to do with the results of a photo. @type {Command[]} */
+const VARIATIONS = [
+  { id: "browse-back", title: "The result before", keys: ["ArrowLeft"], run: (e) => e.browse(-1), enabled: browsing, here: true },
+  { id: "browse", title: "The next result", keys: ["ArrowRight"], run: (e) => e.browse(1), enabled: browsing, here: true },
+  {
+    id: "before",
+    title: "The photo as it was, while held",
+    keys: ["P"],
+    run: (e) => e.peek(true),
+    release: (e) => e.peek(false),
+    enabled: (e) => e.underlay.photo !== null,
+    once: true,
+  },
+  { id: "accept", title: "Accept the result into the photo", keys: ["A"], run: (e) => e.accept(), enabled: hasPhoto, once: true },
+];
+
+/** Arrows move the selected area with that tool. @param {Editor} e */
+function browsing(e) {
+  return e.hasResults && e.tool !== "move";
+}
 
 /** @type {Command} */
 export const MIRROR = {
@@ -266,7 +304,7 @@ export const HELP_SHEET = [
   [
     "Selecting",
     [
-      ...rows(SELECTING.filter((command) => command.keys.length)),
+      ...rows([...SELECTING.filter((command) => command.keys.length), CHANGE]),
       ["Shift + press", "Add to the selection"],
       ["Alt + press", "Take from the selection"],
       ["Arrows", "Move the selected area, with Move area"],
@@ -286,7 +324,8 @@ export const HELP_SHEET = [
     "View",
     [...rows([...VIEW, LAYOUT, SEEN, PHOTO]), ["Wheel", "Zoom at the pointer"], ["Two fingers", "Zoom and move on a touch screen"]],
   ],
-  ["Map", [...rows(HISTORY), ["Drop a file", "Open it as the map"]]],
+  ["Photo", [...rows(VARIATIONS), ["Drop or paste a picture", "Edit it as a photo, or open it as a map"]]],
+  ["Map", rows(HISTORY)],
   ["Picture", [["Ctrl+Enter", "Generate"], ["Escape", "Cancel"]]],
   ["Help", rows([HELP])],
 ];
@@ -301,7 +340,7 @@ function rows(commands) {
 
 /** All of them. @type {Command[]} */
 export const COMMANDS = [
-  ...TOOLS, ...KINDS, ...HISTORY, ...SELECTING, ...VIEW, LAYOUT, SEEN, PHOTO, MIRROR, ...LIMITS, ...OBJECTS, ...FILE, HELP, ...CLASSES, ...SIZE,
+  ...TOOLS, ...KINDS, ...HISTORY, ...SELECTING, CHANGE, ...VIEW, LAYOUT, SEEN, PHOTO, ...VARIATIONS, MIRROR, ...LIMITS, ...OBJECTS, ...FILE, HELP, ...CLASSES, ...SIZE,
   ...SLOTS,
 ];
 

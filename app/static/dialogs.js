@@ -1,5 +1,5 @@
 /**
- * The two sheets over the canvas: keys and gestures, and the size of a new map.
+ * The sheets over the canvas: keys and gestures, the size of a new map, and what a picture is to be opened as.
  */
 
 import { HELP_SHEET, keyLabel } from "./commands.js";
@@ -82,6 +82,33 @@ export function newMapSheet(editor) {
   const open = () => {
     propose(editor.doc.width, editor.doc.height);
     element.showModal();
+  };
+  return { element, open };
+}
+
+/**
+ * Asks what a picture that came by itself is meant as.
+ * @param {Editor} editor
+ * @returns {{element: HTMLDialogElement, open: (file: File) => void}}
+ */
+export function kindSheet(editor) {
+  /** @type {File | null} */
+  let asked = null;
+  const choose = (/** @type {import("./editor.js").Kind} */ as) => () => {
+    element.close();
+    if (asked) editor.openFile(asked, as);
+  };
+  const button = (/** @type {string} */ style, /** @type {string} */ text, /** @type {() => void} */ click) =>
+    el("button", { type: "button", class: style, click }, text);
+  const name = el("p", {});
+  const photo = button("sw-primary", "Edit it as a photo", choose("photo"));
+  const map = button("sw-preset", "Open it as a map", choose("map"));
+  const element = sheet("Photo or map?", name, el("div", { class: "sw-presets" }, photo, map));
+  const open = (/** @type {File} */ file) => {
+    asked = file;
+    name.textContent = `${file.name} may be a photo to edit, or a label map in colours.`;
+    element.showModal();
+    photo.focus();
   };
   return { element, open };
 }

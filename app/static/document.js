@@ -1,18 +1,19 @@
 /**
- * The document: class indices, object numbers, the selection, and their history. It knows nothing of the page, of tools
- * or of the current class, so undo can never change those; nor does undo change rules or mirror.
+ * The document: class indices, object numbers, the selection, which version of a photo lies under them, and their
+ * history. It knows nothing of the page, of tools or of the current class, so undo can never change those; nor does undo
+ * change rules or mirror.
  *
  * What changes pixels returns how many it changed, what changes the selection whether it did. Where that is 0 or false,
  * nothing was told to anyone and no step was taken.
  */
 
 import { xorOf } from "./delta.js";
-import { History, exchange, planeStep, selectionStep, together } from "./history.js";
+import { History, exchange, photoStep, planeStep, selectionStep, together } from "./history.js";
 import { clipped, eachRun, nothing, trimmed } from "./masks.js";
 import { MOST_OBJECTS, highestOf, joinObjects, lowestUnused } from "./objects.js";
 import { clip, discCorner, layRun, sweep, union } from "./raster.js";
 import { areaAt, everywhere, grow, invertMask, majority, nearestFill, shrink, withoutSpecks } from "./regions.js";
-import { carried, combined, selectedPart } from "./selection.js";
+import { carried, combined, orNone, selectedPart } from "./selection.js";
 
 export { MAX_SIDE, MIN_SIDE } from "./raster.js";
 
@@ -22,6 +23,7 @@ export { MAX_SIDE, MIN_SIDE } from "./raster.js";
 /** @typedef {import("./raster.js").Ground} Ground */
 /** @typedef {import("./masks.js").Mask} Mask */
 /** @typedef {import("./history.js").Step} Step */
+/** @typedef {import("./history.js").PhotoVersion} PhotoVersion */
 /** @typedef {import("./selection.js").Selection} Selection */
 /** @typedef {import("./selection.js").SelectMode} SelectMode */
 /**
@@ -76,6 +78,8 @@ export class LabelDocument {
     this.content = content;
     /** @type {Selection} changed by steps alone, and never in place: another selection is another array */
     this.selection = null;
+    /** @type {PhotoVersion | null} the open photo; its pixels are no part of the document */
+    this.photo = null;
     /** @type {Rules} `only`: these alone are painted over; `never`: these are not */
     this.rules = { only: new Set(), never: new Set() };
     /** @type {Mirror} */
@@ -89,6 +93,8 @@ export class LabelDocument {
     this.onstep = () => {};
     /** @type {() => void} told of every change of the selection */
     this.onselection = () => {};
+    /** @type {(walked: boolean) => void} told of every other version of the photo; walked: by undo or redo */
+    this.onphoto = () => {};
   }
 
   get width() {
@@ -361,6 +367,35 @@ export class LabelDocument {
   }
 
   /**
+   * Goes on to another version of the photo, or to none, and with it, where they are given, to another map and another
+   * selection: one step.
+   * @param {PhotoVersion | null} photo
+   * @param {{content?: Content | null, selection?: Selection}} [along]  without a selection nothing is selected in
+   *   another map, and in the present one what is selected now
+   */
+  turnPhoto(photo, { content = null, selection } = {}) {
+    this.endStroke();
+    const [selected, { length }] = [this.selection, content?.labels ?? this.labels];
+    const wanted = selection === undefined ? undefined : sound(selection, length);
+    if (content) this.#objects = Math.max(this.#objects, highestOf(this.instances));
+    const select = () => (wanted === undefined ? null : selectionStep(selected, wanted, length));
+    const map = content ? exchange({ ...content, instances: content.instances ?? null }, wanted) : select();
+    const step = /** @type {Step} */ (together([map, photoStep(photo)]));
+    this.#tell(selected, step.toggle(this));
+    this.onphoto(false);
+    this.#push(step);
+  }
+
+  /**
+   * Takes another version of the photo for the present one, without a step.
+   * @param {PhotoVersion | null} photo
+   */
+  setPhoto(photo) {
+    this.photo = photo;
+    this.onphoto(false);
+  }
+
+  /**
    * Begins with what was kept from an earlier visit. No step: there is nothing before it.
    * @param {Content} content
    * @param {Selection} [selection]  ignored where it is not of the map's size
@@ -369,17 +404,17 @@ export class LabelDocument {
     Object.assign(this.content, content, { instances: content.instances ?? null });
     this.stroke = null;
     this.history = new History();
-    this.selection = selection?.length === this.labels.length && selection.includes(1) ? selection : null;
+    this.selection = sound(selection, this.labels.length);
     this.onpixels({ x: 0, y: 0, w: this.width, h: this.height });
     this.onselection();
   }
 
   undo() {
-    if (!this.stroke) this.#walked(this.selection, this.history.undo(this));
+    if (!this.stroke) this.#walked(this.selection, this.photo, this.history.undo(this));
   }
 
   redo() {
-    if (!this.stroke) this.#walked(this.selection, this.history.redo(this));
+    if (!this.stroke) this.#walked(this.selection, this.photo, this.history.redo(this));
   }
 
   /**
@@ -588,11 +623,13 @@ export class LabelDocument {
 
   /**
    * @param {Selection} selection  as it was
+   * @param {PhotoVersion | null} photo  as it was
    * @param {{rect: Rect | null} | null} walked
    */
-  #walked(selection, walked) {
+  #walked(selection, photo, walked) {
     if (!walked) return;
     this.#tell(selection, walked.rect);
+    if (photo !== this.photo) this.onphoto(true);
     this.onstep();
   }
 
@@ -604,4 +641,14 @@ export class LabelDocument {
     if (rect) this.onpixels(rect);
     if (selection !== this.selection) this.onselection();
   }
+}
+
+/**
+ * A selection that belongs to a map of so many pixels; none where it doesn't, or is empty.
+ * @param {Selection} selection
+ * @param {number} length
+ * @returns {Selection}
+ */
+function sound(selection, length) {
+  return selection?.length === length ? orNone(selection) : null;
 }

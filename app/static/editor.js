@@ -4,6 +4,7 @@
  */
 
 import { blank } from "./document.js";
+import { changed } from "./region.js";
 import { areaAt, everywhere } from "./regions.js";
 import { gesturesFor } from "./tools/index.js";
 
@@ -14,8 +15,9 @@ import { gesturesFor } from "./tools/index.js";
 /** @typedef {import("./classes.js").ClassPicker} ClassPicker */
 /** @typedef {import("./underlay.js").Underlay} Underlay */
 /** @typedef {"new" | "help" | "search"} Question  what the page is asked to show */
+/** @typedef {"map" | "photo"} Kind  what a file is opened as */
 /** @typedef {"brush" | "eraser" | "shape" | "lasso" | "fill" | "select" | "pick" | "move" | "pan"} Tool */
-/** @typedef {"paint" | "select"} Use  what an outline is drawn for */
+/** @typedef {"paint" | "select"} Use  what a brush or an outline is there for */
 /** @typedef {"replace" | "add" | "subtract" | "intersect"} Combination */
 
 export const MIN_BRUSH = 1;
@@ -26,13 +28,14 @@ export const FILLS = /** @type {const} */ (["connected", "everywhere"]);
 export const SELECTS = /** @type {const} */ (["area", "class"]);
 export const LAYOUTS = /** @type {const} */ (["side", "over", "map", "result"]);
 export const MIRRORS = /** @type {const} */ (["none", "x", "y", "both"]);
+const BRUSHES = ["brush", "eraser"];
 /** Tools that lay down the current class. */
 const PAINTING = ["brush", "fill", "shape", "lasso"];
 /** Tools at which Alt picks the class under the pointer; the others mean something else by it. */
 const PICKING = ["brush", "eraser", "fill"];
 /** What of all this a reload brings back. */
 const KEPT = /** @type {const} */ ([
-  "size", "square", "pressure", "fillMode", "shape", "shapeMode", "lassoMode", "selectMode", "amount", "hole", "edges", "layout",
+  "size", "square", "pressure", "brushMode", "fillMode", "shape", "shapeMode", "lassoMode", "selectMode", "amount", "hole", "edges", "layout",
 ]);
 
 /** The one after it, round and round. @template T @param {readonly T[]} all @param {T} now */
@@ -60,6 +63,8 @@ export class Editor {
     this.pressure = true;
     /** A pen was seen. */
     this.pen = false;
+    /** What brush and eraser work on: the map, or the selection. @type {Use} */
+    this.brushMode = "paint";
     /** @type {typeof FILLS[number]} */
     this.fillMode = "connected";
     /** @type {typeof SHAPES[number]} */
@@ -80,6 +85,8 @@ export class Editor {
     this.hasResults = false;
     /** The result pane shows what the model sees of the map. */
     this.seen = false;
+    /** The photo as it was is shown, while a key is held. */
+    this.peeking = false;
     /** How map and result share the room. @type {typeof LAYOUTS[number]} */
     this.layout = "side";
     /** The object that is painted; 0 where objects are the connected areas. */
@@ -93,6 +100,8 @@ export class Editor {
     this.onchange = () => {};
     /** @type {(question: Question) => void} */
     this.onask = () => {};
+    /** @type {(file: File) => void} asks what it is to be opened as */
+    this.onfile = () => {};
     /** @type {() => void} */
     this.onsave = () => {};
     /** @type {(text: string) => void} told what came of the last thing done */
@@ -126,12 +135,33 @@ export class Editor {
 
   /** The gesture that a press would begin. */
   get gesture() {
+    if (this.isMarking) return this.gestures.marker;
     return this.gestures[this.tool === "shape" && this.shape === "polygon" ? "polygon" : this.tool];
+  }
+
+  /** A pane shows results, rather than the map alone. */
+  get showsResult() {
+    return this.hasResults && (this.layout === "side" || this.layout === "result");
+  }
+
+  /** Brush or eraser is chosen. */
+  get isBrush() {
+    return BRUSHES.includes(this.tool);
+  }
+
+  /** A brush is there to select. */
+  get isMarking() {
+    return this.isBrush && this.brushMode === "select";
+  }
+
+  /** The gesture of a pen's eraser end. */
+  get penEraser() {
+    return this.isMarking ? this.gestures.marker : this.gestures.eraser;
   }
 
   /** Whether Alt picks a class with this tool. */
   get altPicks() {
-    return PICKING.includes(this.tool);
+    return PICKING.includes(this.tool) && !this.isMarking;
   }
 
   // --- Tools and their options ---
@@ -149,13 +179,14 @@ export class Editor {
     else this.setTool(tool);
   }
 
-  /** Goes on to the next kind of a tool, and to the tool. @param {"shape" | "fill" | "select" | "lasso"} tool */
+  /** Goes on to the next kind of a tool, and to the tool. @param {"brush" | "shape" | "fill" | "select" | "lasso"} tool */
   turn(tool) {
+    if (tool === "brush") this.set({ brushMode: this.brushMode === "paint" ? "select" : "paint" });
     if (tool === "shape") this.set({ shape: after(SHAPES, this.shape) });
     if (tool === "fill") this.set({ fillMode: after(FILLS, this.fillMode) });
     if (tool === "select") this.set({ selectMode: after(SELECTS, this.selectMode) });
     if (tool === "lasso") this.set({ lassoMode: this.lassoMode === "paint" ? "select" : "paint" });
-    this.setTool(tool);
+    if (tool !== "brush" || !this.isBrush) this.setTool(tool);
   }
 
   /** @param {Partial<Editor>} options  of the tools */
@@ -204,6 +235,7 @@ export class Editor {
   choose(index) {
     this.object = 0;
     this.picker.choose(index);
+    if (this.isMarking) this.set({ brushMode: "paint" });
     if (!PAINTING.includes(this.tool)) this.setTool("brush");
   }
 
@@ -361,6 +393,20 @@ export class Editor {
     this.doc.select(everywhere(this.doc.labels, this.doc.width, this.doc.height, label), how);
   }
 
+  /** Selects what differs from the photo's first map. */
+  selectChange() {
+    const { doc, firstMap, unlabelled } = this;
+    const mask = changed(doc, firstMap, unlabelled);
+    if (mask.w) this.doc.select(mask, "replace");
+    else this.say("Nothing is painted yet.");
+  }
+
+  /** The open photo's first map, if it is in the classes of the present one; null: all of it unlabelled. */
+  get firstMap() {
+    const base = this.doc.photo?.base ?? null;
+    return base?.palette === this.doc.palette ? base : null;
+  }
+
   /** Empties the selection of its classes. */
   eraseSelection() {
     this.refused = this.doc.rules.only.size + this.doc.rules.never.size > 0;
@@ -412,8 +458,7 @@ export class Editor {
 
   /** @param {boolean} seen */
   showSeen(seen) {
-    const hidden = this.layout === "map" || this.layout === "over";
-    this.set(seen && hidden ? { seen, layout: "side" } : { seen });
+    this.set(seen && !this.showsResult ? { seen, layout: "side" } : { seen });
   }
 
   nextLayout() {
@@ -474,9 +519,32 @@ export class Editor {
     document.dispatchEvent(new CustomEvent("spadework:open", { detail: { id: this.id } }));
   }
 
-  /** @param {File} file */
-  openFile(file) {
-    document.dispatchEvent(new CustomEvent("spadework:open-file", { detail: { id: this.id, file } }));
+  /** @param {File} file @param {Kind} [as]  without it the page finds out */
+  openFile(file, as) {
+    document.dispatchEvent(new CustomEvent("spadework:open-file", { detail: { id: this.id, file, as } }));
+  }
+
+  /** Asks what a file is to be opened as. @param {File} file */
+  askKind(file) {
+    this.onfile(file);
+  }
+
+  // --- A photo's variations ---
+
+  /** Shows the photo as it was, or no longer. @param {boolean} peeking */
+  peek(peeking) {
+    this.peeking = peeking;
+    this.onchange();
+  }
+
+  /** Shows the result before or after the present one. @param {1 | -1} step */
+  browse(step) {
+    document.dispatchEvent(new CustomEvent("spadework:browse", { detail: { id: this.id, step } }));
+  }
+
+  /** The result in front becomes part of the photo. */
+  accept() {
+    document.dispatchEvent(new CustomEvent("spadework:accept", { detail: { id: this.id } }));
   }
 
   savePng() {

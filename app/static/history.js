@@ -10,7 +10,21 @@ import { orNone } from "./selection.js";
 /** @typedef {import("./delta.js").Plane} Plane */
 /** @typedef {import("./document.js").Content} Content */
 /** @typedef {import("./selection.js").Selection} Selection */
-/** @typedef {{content: Content, selection: Selection}} State  `content` stays the same object, its fields change */
+/** @typedef {import("./region.js").Base} Base */
+/**
+ * An open photo in one of its versions; another version is another object.
+ * @typedef {object} PhotoVersion
+ * @property {string} version  the server's name for it
+ * @property {number} width  of the photo itself
+ * @property {number} height
+ * @property {(Base & {palette: string}) | null} base  its first map; null: all of it unlabelled
+ */
+/**
+ * @typedef {object} State
+ * @property {Content} content  stays the same object, its fields change
+ * @property {Selection} selection
+ * @property {PhotoVersion | null} photo
+ */
 /**
  * @typedef {object} Step
  * @property {number} bytes
@@ -129,12 +143,13 @@ export function selectionStep(before, after, length) {
 }
 
 /**
- * The step that puts another map, unselected, in place of this one.
+ * The step that puts another map in place of this one.
  * @param {Content} content
+ * @param {Selection} [selection]  in it
  * @returns {Step}
  */
-export function exchange(content) {
-  let other = packed({ content, selection: null });
+export function exchange(content, selection = null) {
+  let other = packed({ content, selection });
   const bytes = other.planes.reduce((sum, plane) => sum + (plane?.byteLength ?? 0), 0);
   return {
     bytes,
@@ -150,7 +165,37 @@ export function exchange(content) {
   };
 }
 
-/** @param {State} state */
+/**
+ * The step to another version of the photo, or to none.
+ * @param {PhotoVersion | null} photo
+ * @returns {Step}
+ */
+export function photoStep(photo) {
+  let other = rolledUp(photo);
+  return {
+    bytes: other?.base?.labels.byteLength ?? 0,
+    toggle(state) {
+      const present = rolledUp(state.photo);
+      state.photo = rolledOut(other);
+      other = present;
+      return null;
+    },
+  };
+}
+
+/** A version whose first map takes little room. @param {PhotoVersion | null} photo @returns {PhotoVersion | null} */
+function rolledUp(photo) {
+  return photo?.base ? { ...photo, base: { ...photo.base, labels: pack(photo.base.labels) } } : photo;
+}
+
+/** The inverse of `rolledUp`. @param {PhotoVersion | null} photo @returns {PhotoVersion | null} */
+function rolledOut(photo) {
+  if (!photo?.base) return photo;
+  const { base } = photo;
+  return { ...photo, base: { ...base, labels: unpack(base.labels, base.width * base.height) } };
+}
+
+/** @param {Pick<State, "content" | "selection">} state */
 function packed({ content: { width, height, palette, labels, instances }, selection }) {
   return { width, height, palette, planes: [labels, instances, selection].map((plane) => plane && pack(plane)) };
 }

@@ -2,7 +2,7 @@
  * The host's side of a document: its value is kept in step with what is painted, and what it sends is taken over.
  */
 
-import { decode, encode } from "./codec.js";
+import { decode, encode, encodeArea } from "./codec.js";
 import { MAX_SIDE, MIN_SIDE } from "./raster.js";
 import { openPhoto } from "./underlay.js";
 
@@ -45,6 +45,16 @@ async function read(payload) {
   return { content: await decode(payload), photo };
 }
 
+/**
+ * What the host is told: the map and, over an open photo, the selection as the region.
+ * @param {Pick<Source, "doc" | "seq">} source
+ * @returns {Payload}
+ */
+export function payloadOf({ doc, seq }) {
+  const payload = encode(doc.content, seq);
+  return doc.photo && doc.selection ? { ...payload, region: encodeArea(doc.selection, doc.width) } : payload;
+}
+
 export class HostLink {
   /**
    * @param {Host} host
@@ -64,7 +74,8 @@ export class HostLink {
 
   /** Hands the newest map to the host. Synchronous: once this returns, every handler of the host sees it. */
   publish() {
-    this.host.props.value = encode(this.source.doc.content, ++this.source.seq);
+    this.source.seq++;
+    this.host.props.value = payloadOf(this.source);
     this.host.trigger("input");
   }
 

@@ -61,6 +61,8 @@ export class CanvasInput {
     this.space = false;
     this.alt = false;
     this.control = false;
+    /** @type {{code: string, release: (editor: Editor) => void} | null} what ends with the key that is held */
+    this.held = null;
     /** @type {PointerEvent | null} the last place of a hovering pointer */
     this.hover = null;
     /** @type {() => void} */
@@ -155,7 +157,7 @@ export class CanvasInput {
     this.first = this.last = event;
     const press = this.#press(event);
     const pans = event.button === MIDDLE || this.space;
-    this.active = press.eraser ? editor.gestures.brush : this.#gestureFor(pans, event.altKey && editor.altPicks);
+    this.active = press.eraser ? editor.penEraser : this.#gestureFor(pans, event.altKey && editor.altPicks);
     this.active.down(press);
   }
 
@@ -276,10 +278,13 @@ export class CanvasInput {
   /** @param {KeyboardEvent} event */
   #command(event) {
     const command = commandOf(event);
-    if (!command) return;
+    if (!command || (command.here && this.stage !== event.target && document.body !== event.target)) return;
     event.preventDefault();
     if ((event.repeat && command.once) || (this.active && command.still)) return;
-    if (command.enabled?.(this.editor) ?? true) command.run(this.editor);
+    if (command.enabled?.(this.editor) ?? true) {
+      command.run(this.editor);
+      if (command.release) this.held = { code: event.code, release: command.release };
+    }
     this.onhover();
   }
 
@@ -294,12 +299,21 @@ export class CanvasInput {
     this.control = event.ctrlKey && event.key !== "Control";
     this.alt = event.altKey && event.key !== "Alt";
     if (event.key === " ") this.space = false;
+    if (event.code === this.held?.code) this.#letGo();
     if (event.key === "Alt" || event.key === "Shift") this.#holding(event);
     else if (event.key === " ") this.onhover();
   }
 
+  /** The key that is held came up. */
+  #letGo() {
+    const { held } = this;
+    this.held = null;
+    held?.release(this.editor);
+  }
+
   /** The window lost the focus: no key-up will come. */
   #release() {
+    this.#letGo();
     this.space = false;
     this.alt = false;
     this.control = false;

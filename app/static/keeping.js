@@ -38,7 +38,7 @@ export function autosave(session, editor, status) {
   mounted.signal.addEventListener("abort", () => tabs.close());
   const keep = {
     photo() {
-      photoKept = store.savePhoto(editor.id, underlay.photo?.url ?? "");
+      photoKept = store.savePhoto(editor.id, { url: underlay.photo?.url ?? "", photo: doc.photo });
     },
     async map() {
       await session.ready; // nothing is written before what was kept has been read
@@ -78,17 +78,25 @@ function stateOf({ content, labels, instances, selection }, tools) {
  * @param {import("./host.js").HostLink} link
  */
 export async function restore({ doc, picker, underlay }, { editor }, config, link) {
-  const [saved, photo] = await Promise.all([store.load(config.id), store.loadPhoto(config.id)]);
+  const [saved, kept] = await Promise.all([store.load(config.id), store.loadPhoto(config.id)]);
   const first = saved ?? (await link.first());
-  const under = photo === null ? null : await openPhoto(photo);
+  const under = kept && (await openPhoto(kept.url));
   // From here on in one go: a half-restored session is never kept.
   if (first && belongs(first.content, config.palettes)) doc.restore(first.content, saved?.selection);
-  if (photo !== null) underlay.photo = under;
+  if (kept) underlay.photo = under;
   else if (first?.photo) underlay.show(first.photo);
+  if (under && isWhole(kept.photo)) doc.setPhoto(kept.photo);
   picker.use(doc.palette);
   if (!saved) return;
   picker.restore(saved.tools.choices, saved.tools.preferences);
   editor.restore(saved.tools);
   if (saved.tools.limits) editor.restoreLimits(saved.tools.limits);
   underlay.setOpacity(saved.tools.mapOpacity ?? MAP_OPACITY);
+}
+
+/** Whether a kept version of a photo is one. @param {import("./history.js").PhotoVersion | null} photo */
+function isWhole(photo) {
+  if (!photo || typeof photo.version !== "string" || !(photo.width > 0 && photo.height > 0)) return false;
+  const { base } = photo;
+  return !base || (base.labels instanceof Uint8Array && base.labels.length === base.width * base.height);
 }

@@ -3,6 +3,7 @@
  * edge and the mirror's axes. On a canvas of its own, so that the map stays as drawn while these move.
  */
 
+import { windowOf } from "./masks.js";
 import { discCorner, discEdges } from "./raster.js";
 import { outlineOf } from "./shapes.js";
 
@@ -19,6 +20,9 @@ const WALKING = 20_000;
 const CORNER = 3;
 const LIGHT = "#ffffffe0";
 const DARK = "#000000d0";
+/** What a brush adds to the selection or takes from it, as pixels. */
+const ADDED = 0x992e9aff;
+const TAKEN = 0x99202020;
 
 /** @param {Point[]} points @param {boolean} [closed] */
 function pathOf(points, closed) {
@@ -120,7 +124,8 @@ export class Overlay {
     this.#axes(context);
     if (this.selection) this.#ants(context, this.selection.path);
     const preview = this.input.shown.preview;
-    if (preview) this.#mirrored(context, () => this.#preview(context, preview));
+    if (preview?.stain) this.#stain(context, preview.stain);
+    else if (preview) this.#mirrored(context, () => this.#preview(context, preview));
     this.#ring(context);
   }
 
@@ -239,6 +244,31 @@ export class Overlay {
     this.#line(context, this.cargo.edge);
   }
 
+  /**
+   * What a brush that selects has covered; of that only what is new is drawn.
+   * @param {CanvasRenderingContext2D} context
+   * @param {import("./tools/gesture.js").Stain} stain
+   */
+  #stain(context, stain) {
+    const { mask, takes, fresh } = stain;
+    if (this.stained?.of !== stain) {
+      this.stained = { of: stain, picture: document.createElement("canvas") };
+      Object.assign(this.stained.picture, { width: mask.w, height: mask.h });
+    }
+    const { picture } = this.stained;
+    const rect = fresh();
+    if (rect) {
+      const pixels = new ImageData(rect.w, rect.h);
+      const words = new Uint32Array(pixels.data.buffer);
+      const inside = windowOf(mask, rect).data;
+      for (let i = 0; i < words.length; i++) if (inside[i]) words[i] = takes ? TAKEN : ADDED;
+      picture.getContext("2d")?.putImageData(pixels, rect.x, rect.y);
+    }
+    this.#toMap(context);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(picture, 0, 0);
+  }
+
   /** The pixels of the map under a mask. @param {Mask} mask */
   #cutOut({ x, y, w, h, data }) {
     const { view } = this.editor;
@@ -258,7 +288,7 @@ export class Overlay {
     const { editor, input } = this;
     const { view } = editor;
     const line = input.intent === "shape" && editor.shape === "line";
-    if (!input.hover || !(line || input.intent === "brush" || input.intent === "eraser")) return;
+    if (!input.hover || !(line || ["brush", "eraser", "marker"].includes(input.intent))) return;
     const at = view.toMap(input.hover.clientX, input.hover.clientY);
     const corner = discCorner(at.x, at.y, editor.size);
     const path = this.#brush;

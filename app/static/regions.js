@@ -125,6 +125,33 @@ export function shrink(mask, r, width, height) {
 }
 
 /**
+ * How far each pixel of a set lies inside it: its distance from the nearest pixel of the map outside the set. The map's
+ * edge is no outside.
+ * @param {Mask} mask  inside the map
+ * @param {number} width
+ * @param {number} height
+ * @returns {Float32Array} by the pixels of the mask's window; 0 outside the set, infinite where it covers the map
+ */
+export function depths(mask, width, height) {
+  const { x, y, w, h, data } = widened(mask, 1, width, height);
+  const rows = nearestRows(data.map((inside) => inside ^ 1), w, h);
+  const found = new Float32Array(mask.data.length);
+  const covers = !rows.some((row) => row >= 0);
+  for (let j = mask.y - y; j < mask.y - y + mask.h; j++) {
+    const row = data.subarray(j * w, (j + 1) * w);
+    if (!row.includes(1)) continue;
+    const to = (j + y - mask.y) * mask.w + x - mask.x;
+    const columns = covers ? null : nearestColumns(rows.subarray(j * w, (j + 1) * w), j);
+    for (let i = 0; i < w; i++) {
+      if (!row[i]) continue;
+      const [across, down] = columns ? [columns[i] - i, rows[j * w + columns[i]] - j] : [Infinity, 0];
+      found[to + i] = Math.sqrt(across * across + down * down);
+    }
+  }
+  return found;
+}
+
+/**
  * A window with some ground around it, as far as there is map.
  * @param {Mask} mask
  * @param {number} r  whole pixels

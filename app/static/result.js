@@ -1,8 +1,10 @@
 /**
  * The result beside the map: a picture that lies exactly as the map does, at the same zoom and place, so that the eye
- * goes from one to the other. Where the pointer is on the one, a cross marks the other.
+ * goes from one to the other. Where the pointer is on the one, a cross marks the other. Of an
+ * open photo's results a divider shows the photo as it was.
  */
 
+import { Divider } from "./divider.js";
 import { el } from "./dom.js";
 
 /** @typedef {import("./view.js").View} View */
@@ -16,6 +18,8 @@ import { el } from "./dom.js";
  */
 
 const EMPTY = "The result appears here. Press Generate, or switch Live on.";
+const EMPTY_OF_PHOTO = "The result appears here. Paint or select a region, and press Repaint.";
+const NAME = "Result";
 
 export class ResultPane {
   /** @param {View} view  of the map */
@@ -27,11 +31,16 @@ export class ResultPane {
     this.image = el("img", { class: "sw-result-image", alt: "", draggable: "false" });
     this.cross = el("div", { class: "sw-cross", "aria-hidden": "true" });
     this.empty = el("p", { class: "sw-result-empty" }, EMPTY);
-    this.caption = el("span", { class: "sw-pane-name" }, "Result");
+    this.caption = el("span", { class: "sw-pane-name" }, NAME);
+    this.divider = new Divider();
+    /** Url of the open photo as it was; empty for none. */
+    this.before = "";
+    this.peeking = false;
     this.element = el(
       "div",
-      { class: "sw-result", role: "img", "aria-label": EMPTY },
+      { class: "sw-result", role: "group", "aria-label": NAME },
       this.image,
+      ...this.divider.elements,
       this.cross,
       this.empty,
       this.caption,
@@ -58,13 +67,39 @@ export class ResultPane {
     this.shown = shown;
     this.image.src = next.src;
     this.image.hidden = false;
-    this.empty.hidden = true;
     this.element.classList.toggle("sw-forming", !shown.final);
-    const name = shown.name ?? (shown.seed === undefined ? "Result" : `Result, seed ${shown.seed}`);
-    this.caption.textContent = shown.final ? name : `${name} …`;
-    this.element.setAttribute("aria-label", shown.final ? name : `${name}, forming`);
+    this.image.alt = shown.final ? this.#name : `${this.#name}, forming`;
+    this.#compare();
     this.place();
     return true;
+  }
+
+  get #name() {
+    if (!this.shown) return NAME;
+    return this.shown.name ?? (this.shown.seed === undefined ? NAME : `${NAME}, seed ${this.shown.seed}`);
+  }
+
+  /** @param {string} url  of the open photo as it was, with which results are compared; empty for none */
+  showBefore(url) {
+    this.before = url;
+    this.#compare();
+  }
+
+  /** @param {boolean} peeking  the photo as it was is shown alone */
+  peek(peeking) {
+    this.peeking = peeking;
+    this.#compare();
+  }
+
+  #compare() {
+    const result = Boolean(this.shown && !this.shown.name); // what the model sees is no result
+    const peeking = this.peeking && this.before !== "";
+    this.divider.show(this.before, result);
+    this.divider.peek(peeking);
+    const forming = this.shown && !this.shown.final ? " …" : "";
+    this.caption.textContent = peeking ? "The photo as it was" : this.#name + forming;
+    this.empty.hidden = Boolean(this.shown) || peeking;
+    this.empty.textContent = this.before ? EMPTY_OF_PHOTO : EMPTY;
   }
 
   /**
@@ -77,9 +112,7 @@ export class ResultPane {
     this.asked++;
     this.shown = null;
     this.image.hidden = true;
-    this.empty.hidden = false;
-    this.caption.textContent = "Result";
-    this.element.setAttribute("aria-label", EMPTY);
+    this.#compare();
   }
 
   /** Lays the picture where the map lies. */
@@ -88,6 +121,7 @@ export class ResultPane {
     this.image.style.width = `${doc.width * scale}px`;
     this.image.style.height = `${doc.height * scale}px`;
     this.image.style.transform = `translate(${x}px, ${y}px)`;
+    this.divider.place({ x, y, width: doc.width * scale, height: doc.height * scale }, this.element.clientWidth);
   }
 
   /** @param {{x: number, y: number} | null} at  map pixels under the pointer */

@@ -7,6 +7,8 @@
 /** @typedef {import("./selection.js").Selection} Selection */
 /** @typedef {Record<string, any>} Tools  how the tools are set: plain data, none of the store's business */
 /** @typedef {{content: Content, selection: Selection, tools: Tools}} Saved */
+/** @typedef {import("./history.js").PhotoVersion} PhotoVersion */
+/** @typedef {{url: string, photo: PhotoVersion | null}} SavedPhoto  url: empty for none */
 
 const DATABASE = "spadework";
 const SHELF = "canvases";
@@ -143,14 +145,20 @@ export async function load(id) {
 /** @type {(id: string, saved: Saved) => Promise<boolean>} whether it, or something newer, is safely kept */
 export const save = write;
 
-/** @type {(id: string) => Promise<string | null>} the photo as it was kept last; empty where it was taken away */
-export const loadPhoto = (id) => read(photoKey(id));
+/**
+ * @param {string} id  the canvas's
+ * @returns {Promise<SavedPhoto | null>} the photo as it was kept last; null where none ever was
+ */
+export async function loadPhoto(id) {
+  const saved = await read(photoKey(id));
+  return typeof saved === "string" ? { url: saved, photo: null } : saved; // before photos had versions
+}
 
 /**
  * @param {string} id  the canvas's
- * @param {string} url  empty for no photo
+ * @param {SavedPhoto} saved
  * @returns {Promise<boolean>} whether it is safely kept
  */
-export function savePhoto(id, url) {
-  return write(photoKey(id), url);
+export function savePhoto(id, saved) {
+  return write(photoKey(id), saved);
 }

@@ -3,23 +3,55 @@
  * Every listener ends with the signal it is given.
  */
 
+import { el } from "./dom.js";
+import { kindByType } from "./filekind.js";
+
 /** @typedef {import("./editor.js").Editor} Editor */
+/** @typedef {import("./editor.js").Kind} Kind */
+/** @typedef {import("./filekind.js").FileKind} FileKind */
 /** @typedef {import("./view.js").View} View */
 
-/** @param {HTMLElement} stage @param {Editor} editor @param {AbortSignal} signal */
+/** By what a file can be: where it may be dropped, and what for. @type {Record<FileKind, [as: Kind, text: string][]>} */
+const ZONES = {
+  either: [["photo", "Drop here to edit it as a photo"], ["map", "Drop here to open it as a map"]],
+  photo: [["photo", "Drop to edit this photo"]],
+  map: [["map", "Drop to open this file"]],
+};
+
+/**
+ * Shows, while a file is dragged over the canvas, where it can be dropped, and opens it as what that place is for.
+ * @param {HTMLElement} stage
+ * @param {Editor} editor
+ * @param {AbortSignal} signal
+ */
 export function acceptDrops(stage, editor, signal) {
-  const mark = (/** @type {boolean} */ over) => stage.classList.toggle("sw-drop", over);
-  stage.addEventListener("dragover", (event) => {
+  const zones = el("div", { class: "sw-drops", hidden: true });
+  stage.append(zones);
+  let shown = "";
+  const show = (/** @type {FileKind} */ kind) => {
+    zones.hidden = false;
+    if (shown === kind) return;
+    shown = kind;
+    zones.replaceChildren(...ZONES[kind].map(([as, text]) => el("div", { class: "sw-drop", "data-as": as }, text)));
+  };
+  const zoneAt = (/** @type {DragEvent} */ { target }) => target instanceof Element && target.closest(".sw-drop");
+  const on = (/** @type {string} */ type, /** @type {(event: any) => void} */ act) =>
+    stage.addEventListener(type, act, { signal });
+  on("dragover", (/** @type {DragEvent} */ event) => {
     event.preventDefault();
-    mark(true);
-  }, { signal });
-  stage.addEventListener("dragleave", () => mark(false), { signal });
-  stage.addEventListener("drop", (event) => {
+    show(kindByType(event.dataTransfer?.items[0]?.type ?? ""));
+    for (const zone of zones.children) zone.classList.toggle("sw-over", zone === zoneAt(event));
+  });
+  on("dragleave", (/** @type {DragEvent} */ { relatedTarget }) => {
+    if (!(relatedTarget instanceof Node && stage.contains(relatedTarget))) zones.hidden = true;
+  });
+  on("drop", (/** @type {DragEvent} */ event) => {
     event.preventDefault();
-    mark(false);
+    const zone = zones.hidden || zones.children.length < 2 ? null : zoneAt(event);
+    zones.hidden = true;
     const file = event.dataTransfer?.files[0];
-    if (file) editor.openFile(file);
-  }, { signal });
+    if (file) editor.openFile(file, zone ? zone.dataset.as : undefined);
+  });
 }
 
 /**

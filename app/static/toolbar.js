@@ -2,7 +2,7 @@
  * Buttons, the options of the chosen tool, and the status line.
  */
 
-import { FILE, HELP, HISTORY, LAYOUT, MIRROR, OBJECTS, PHOTO, SEEN, SELECTION, SIZE, TOOLS, VIEW, keyLabel } from "./commands.js";
+import { CHANGE, FILE, HELP, HISTORY, LAYOUT, MIRROR, OBJECTS, PHOTO, SEEN, SELECTION, SIZE, TOOLS, VIEW, keyLabel } from "./commands.js";
 import { el, paintSwatch } from "./dom.js";
 import { MAX_AMOUNT, MAX_BRUSH, MIN_BRUSH } from "./editor.js";
 import { icon } from "./icons.js";
@@ -60,7 +60,14 @@ const CHOICES = [
     key: "",
     option: "square",
     values: [[false, "Round", "round"], [true, "Square", "square"]],
-    when: (e) => e.tool === "brush" || e.tool === "eraser" || (e.tool === "shape" && e.shape === "line"),
+    when: (e) => e.isBrush || (e.tool === "shape" && e.shape === "line"),
+  },
+  {
+    name: "Brush and eraser are there to",
+    key: "Shift+B",
+    option: "brushMode",
+    values: [["paint", "Paint"], ["select", "Select"]],
+    when: (e) => e.isBrush,
   },
   {
     name: "Shape",
@@ -230,8 +237,9 @@ export class Toolbar {
       "aria-label": "Grow and shrink by, in pixels",
       change: () => this.amount.reportValidity() && editor.set({ amount: this.amount.valueAsNumber }),
     });
-    this.selection = this.#group("Selection", SELECTION);
-    this.selection.children[1].after(this.amount);
+    this.selection = this.#group("Selection", [CHANGE, ...SELECTION]);
+    this.change = this.selection.querySelector(`[data-command=${CHANGE.id}]`);
+    this.selection.querySelector("[data-command=grow]").after(this.amount);
     this.objects = this.#group("Objects", OBJECTS);
     const choices = this.choices.map((choice) => choice.element);
     return el("div", { class: "sw-dials" }, this.size.element, this.pressure, ...choices, this.selection, this.objects);
@@ -252,11 +260,11 @@ export class Toolbar {
       if (typeof command.icon === "function") this.#redraw(node, command.icon(editor));
     }
     this.choices.forEach((choice) => choice.update());
-    const brushes = editor.tool === "brush" || editor.tool === "eraser";
-    this.size.element.hidden = !brushes && !(editor.tool === "shape" && editor.shape === "line");
+    this.size.element.hidden = !editor.isBrush && !(editor.tool === "shape" && editor.shape === "line");
     this.size.show(notchOf(editor.size), `${editor.size} px`, `${editor.size} pixels`);
-    this.pressure.hidden = !brushes || !editor.pen;
-    this.selection.hidden = editor.doc.selection === null;
+    this.pressure.hidden = !editor.isBrush || !editor.pen;
+    this.selection.hidden = editor.doc.selection === null && !editor.doc.photo;
+    this.change.hidden = !editor.doc.photo;
     if (document.activeElement !== this.amount) this.amount.value = editor.amount;
     this.objects.hidden = !editor.hasObjects;
     const { only, never } = editor.doc.rules;
@@ -297,8 +305,9 @@ export class StatusLine {
     this.place = el("span", { class: "sw-place" });
     this.said = el("span", { class: "sw-said", role: "status" });
     this.kept = el("span", { class: "sw-kept", role: "status" });
+    this.region = el("span", { class: "sw-region", role: "status" });
     this.map = el("span", { class: "sw-map" });
-    const told = [this.swatch, this.name, this.place, badges, this.said, this.kept, this.map];
+    const told = [this.swatch, this.name, this.place, badges, this.region, this.said, this.kept, this.map];
     this.element = el("div", { class: "sw-status" }, ...told, ...views);
   }
 
@@ -317,6 +326,11 @@ export class StatusLine {
   /** @param {string} text  what came of the last thing done; empty for what needs no words */
   say(text) {
     this.said.textContent = text;
+  }
+
+  /** @param {string} text  what of an open photo is to be made anew; empty without a photo */
+  showRegion(text) {
+    if (this.region.textContent !== text) this.region.textContent = text;
   }
 
   /** @param {string} text  something that needs the artist's attention; empty takes it away */

@@ -39,6 +39,8 @@ export class Underlay {
     this.opacity = MAP_OPACITY;
     /** The photo alone is shown, without the map. */
     this.alone = false;
+    /** The photo alone is shown for a moment, while a key is held. */
+    this.peeking = false;
     this.asked = 0;
     /** @type {() => void} another photo, or none */
     this.onphoto = () => {};
@@ -48,13 +50,18 @@ export class Underlay {
 
   /** What lies under the map now. */
   get picture() {
-    return this.over ? (this.result ?? this.photo) : this.photo;
+    return this.over && !this.peeking ? (this.result ?? this.photo) : this.photo;
+  }
+
+  /** A picture is shown without anything over it. */
+  get bare() {
+    return this.picture !== null && (this.alone || this.peeking);
   }
 
   /** How strongly the map is to be drawn, from 0 to 1. */
   get mapOpacity() {
     if (!this.picture) return 1;
-    return this.alone ? 0 : this.opacity;
+    return this.bare ? 0 : this.opacity;
   }
 
   /** @param {Photo | null} photo */
@@ -98,6 +105,12 @@ export class Underlay {
 
   toggleAlone() {
     this.alone = !this.alone && this.picture !== null;
+    this.onchange();
+  }
+
+  /** @param {boolean} peeking  whether the photo alone is shown for a moment */
+  peek(peeking) {
+    this.peeking = peeking;
     this.onchange();
   }
 

@@ -55,6 +55,8 @@ export class View {
     this.display = new Display(palette);
     /** Lines between objects are drawn. */
     this.edges = false;
+    /** @type {CanvasImageSource | null} laid over what stays of a photo */
+    this.veil = null;
     /** Css pixels per map pixel, and where the map's corner lies in the canvas. */
     this.scale = 1;
     this.x = 0;
@@ -90,6 +92,13 @@ export class View {
     if (on === this.edges) return;
     this.edges = on;
     this.repaint(this.whole);
+  }
+
+  /** @param {CanvasImageSource | null} veil  laid over the map, stretched to its size */
+  showVeil(veil) {
+    if (veil === this.veil) return;
+    this.veil = veil;
+    this.request();
   }
 
   /**
@@ -264,12 +273,15 @@ export class View {
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     context.fillStyle = /** @type {CanvasPattern} */ (context.createPattern(this.ground, "repeat"));
     context.fillRect(at.x, at.y, at.w, at.h);
-    const { picture, mapOpacity } = this.underlay;
+    const { picture, mapOpacity, bare } = this.underlay;
     context.imageSmoothingEnabled = true;
     if (picture) context.drawImage(picture.image, at.x, at.y, at.w, at.h);
     context.imageSmoothingEnabled = false;
     context.globalAlpha = mapOpacity;
     context.drawImage(this.map, at.x, at.y, at.w, at.h);
+    context.globalAlpha = 1;
+    context.imageSmoothingEnabled = true;
+    if (this.veil && !bare) context.drawImage(this.veil, at.x, at.y, at.w, at.h);
     context.restore();
   }
 }

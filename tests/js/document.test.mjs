@@ -17,12 +17,19 @@ function stroke(doc, points, diameter, label, { square = false, instance = 0 } =
 }
 
 /** Everything that undo has to bring back; no object numbers at all are as good as zeros. */
-const stateOf = ({ width, height, palette, labels, instances, selection }) => ({
+const stateOf = ({ width, height, palette, labels, instances, selection, photo }) => ({
   size: `${width} × ${height} ${palette}`,
   labels: labels.slice(),
   instances: instances?.slice() ?? new Uint16Array(labels.length),
   selection: selection?.slice() ?? null,
+  photo: structuredClone(photo),
 });
+
+/** A version of a photo, with or without a first map. */
+function version(roll, name) {
+  const base = roll(2) ? { width: 7, height: 5, palette: "scene", labels: oracle.noise(roll, 35, 3) } : null;
+  return { version: name, width: 70, height: 50, base };
+}
 
 /** How many pixels of two states are not alike. */
 function differing(a, b) {
@@ -512,6 +519,59 @@ test("500 random steps of all kinds, undone and redone, byte for byte", () => {
   for (let k = 0; k <= 500; k++) walk(k);
 });
 
+/** Another version, none, and now and then another map or selection with it. */
+function turned({ content }, roll) {
+  const photo = roll(4) ? version(roll, `v${roll(1000)}`) : null;
+  const map = roll(3) ? null : { ...content, labels: oracle.blots(roll, 48, 36, 6), instances: null };
+  const selection = [undefined, null, oracle.noise(roll, 48 * 36, 2)][roll(3)];
+  return [photo, { content: map, selection }];
+}
+
+test("a version of the photo comes with its map and selection, in one step, and is told of", () => {
+  const doc = paper(8, 8);
+  const roll = oracle.dice(5);
+  const heard = [];
+  doc.onphoto = (walked) => heard.push([doc.photo?.version, walked]);
+  doc.onselection = () => heard.push("selection");
+  const labels = new Uint8Array(64).fill(2);
+  const selection = Uint8Array.from({ length: 64 }, (_, i) => Number(i < 9));
+  const a = { ...version(roll, "a"), base: null };
+  doc.turnPhoto(a, { content: { ...doc.content, labels, instances: null }, selection });
+  assert.deepEqual([doc.history.past.length, doc.at(3, 3), doc.selectionMask().data.length], [1, 2, 16]);
+  doc.turnPhoto({ ...a, version: "b" });
+  assert.deepEqual([doc.at(3, 3), doc.selection], [2, selection], "neither was given: both stay");
+  doc.turnPhoto(null, { selection: null });
+  assert.equal(doc.selection, null);
+  for (const _ of "123") doc.undo();
+  assert.deepEqual([doc.photo, doc.at(3, 3), doc.selection], [null, 4, null]);
+  doc.redo();
+  assert.deepEqual([doc.photo, doc.selection], [a, selection]);
+  const told = ["selection", ["a", false], ["b", false], "selection", [undefined, false]];
+  const walked = ["selection", ["b", true], ["a", true], "selection", [undefined, true], "selection", ["a", true]];
+  assert.deepEqual(heard, [...told, ...walked]);
+});
+
+test("a selection of another size, and an empty one, select nothing", () => {
+  for (const selection of [new Uint8Array(9).fill(1), new Uint8Array(64)]) {
+    const doc = paper(8, 8);
+    doc.selectAll();
+    doc.turnPhoto(version(oracle.dice(1), "a"), { selection });
+    assert.equal(doc.selection, null);
+  }
+});
+
+test("a version that is set is no step, and a stroke under way is ended by a turn, not lost", () => {
+  const doc = paper(8, 8);
+  doc.setPhoto(version(oracle.dice(1), "a"));
+  assert.deepEqual([doc.photo.version, doc.canUndo], ["a", false]);
+  doc.beginStroke(ink(1));
+  doc.strokeTo(4, 4, 2);
+  doc.turnPhoto(null);
+  assert.equal(doc.history.past.length, 2);
+  doc.undo();
+  assert.deepEqual([doc.photo.version, doc.at(4, 4)], ["a", 1]);
+});
+
 function randomStep(doc, roll) {
   const point = () => ({ x: roll(60) - 6, y: roll(46) - 5 });
   const used = ink(roll(5) ? roll(6) : roll(183), roll(3) ? 0 : roll(4));
@@ -525,6 +585,7 @@ function randomStep(doc, roll) {
     () => (roll(2) ? doc.growSelection(1 + roll(4)) : doc.shrinkSelection(1 + roll(4))),
     () => [() => doc.selectNone(), () => doc.selectAll(), () => doc.invertSelection()][roll(3)](),
     () => (roll(2) ? doc.smooth(1 + roll(3)) : doc.removeSpecks(2 + roll(8))),
+    () => doc.turnPhoto(...turned(doc, roll)),
     () => roll(10) || doc.replace({ ...doc.content, labels: oracle.blots(roll, 48, 36, 6), instances: null }),
   ];
   const points = Array.from({ length: 1 + roll(3) }, () => Object.values(point()));

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { encode } from "../../app/static/codec.js";
+import { decodeArea, encode } from "../../app/static/codec.js";
 import { LabelDocument, blank } from "../../app/static/document.js";
-import { HostLink, belongs } from "../../app/static/host.js";
+import { HostLink, belongs, payloadOf } from "../../app/static/host.js";
 import { Underlay } from "../../app/static/underlay.js";
 import { scene } from "./palettes.mjs";
 import { PNG, canPicture } from "./pictures.mjs";
@@ -90,4 +90,17 @@ test("what goes back to the host has no photo, and undo leaves the photo", async
   doc.undo();
   assert.equal(doc.at(0, 0), 4);
   assert.equal(underlay.photo?.url, PNG);
+});
+
+test("over an open photo the selection goes along as the region, and only then", async () => {
+  const { doc, props } = pair();
+  doc.select({ x: 1, y: 0, w: 2, h: 1, data: Uint8Array.of(1, 1) }, "replace");
+  assert.equal("region" in payloadOf({ doc, seq: 1 }), false);
+  doc.setPhoto({ version: "a", width: 80, height: 80, base: null });
+  doc.onstep();
+  const expected = Uint8Array.from({ length: 64 }, (_, i) => Number(i === 1 || i === 2));
+  assert.deepEqual(await decodeArea(props.value.region), expected);
+  assert.deepEqual([props.value.region.w, props.value.region.h], [8, 8]);
+  doc.selectNone();
+  assert.equal("region" in payloadOf({ doc, seq: 1 }), false);
 });

@@ -63,6 +63,12 @@ test("what was saved before there were objects and selections opens", async () =
   assert.deepEqual(await store.load("old"), { content: { ...old, instances: null }, selection: null, tools });
 });
 
+test("a photo that was kept before photos had versions opens", async () => {
+  kept.set("f photo", "data:image/png;base64,AAAA");
+  assert.deepEqual(await store.loadPhoto("f"), { url: "data:image/png;base64,AAAA", photo: null });
+  assert.equal(await store.loadPhoto("none"), null);
+});
+
 test("while one is written only the newest waits", async () => {
   const first = store.save("c", saved(1));
   await pause();

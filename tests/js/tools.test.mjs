@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { LabelDocument, blank } from "../../app/static/document.js";
 import { gesturesFor } from "../../app/static/tools/index.js";
 import { constrainLine } from "../../app/static/tools/gesture.js";
+import * as oracle from "./oracle.mjs";
 
 /** An editor that writes down what the gestures ask of it. */
 function editor(options = {}) {
@@ -198,4 +200,56 @@ test("panning moves the view by what the pointer moved on the page", () => {
   e.gestures.pan.up(press(3, 5));
   e.gestures.pan.move(press(9, 9));
   assert.deepEqual(e.told, [["panBy", 6, 10]]);
+});
+
+/** An editor with a map of 40 × 30 whose brush selects. */
+function selecting(options = {}) {
+  const doc = { width: 40, height: 30, selection: new Uint8Array(1200).fill(1), abortStroke() {} };
+  const e = editor({ doc, brushMode: "select", square: false, ...options });
+  e.say = (text) => void e.told.push(["say", text]);
+  return e;
+}
+
+/** The pixels of the last area laid, in the map. */
+const laid = (e) => oracle.pixelsOf(e.told.findLast(([name]) => name === "lay")[1], 40, 30);
+
+test("a brush that selects adds the pixels that it would paint; the eraser and Alt take them away", () => {
+  const paper = new LabelDocument(blank(40, 30, "scene", 4));
+  paper.beginStroke({ label: 1, instance: 0 });
+  for (const [x, y] of [[5, 5], [30, 8], [44, 20]]) paper.strokeTo(x, y, 10);
+  paper.endStroke();
+  const expected = oracle.pixelsWhere(40, 30, (x, y, at) => paper.labels[at] === 1);
+  for (const [more, held, how] of [[{}, {}, "add"], [{}, { alt: true }, "subtract"], [{ tool: "eraser" }, {}, "subtract"]]) {
+    const e = selecting(more);
+    const { marker } = e.gestures;
+    marker.down(press(5, 5, held));
+    marker.move(press(30, 8));
+    marker.up(marker.move(press(44, 20)));
+    assert.deepEqual(e.told.map(([name, , use, combine]) => [name, use, combine]), [["lay", "select", how]]);
+    assert.deepEqual(laid(e), expected);
+  }
+});
+
+test("what a selecting stroke has covered is told once, and Escape gives it up", () => {
+  const e = selecting();
+  const { marker } = e.gestures;
+  marker.down(press(10, 10));
+  const { stain } = marker.preview;
+  assert.deepEqual(stain.fresh(), { x: 5, y: 5, w: 10, h: 10 });
+  assert.equal(stain.fresh(), null);
+  marker.move(press(16, 10));
+  assert.deepEqual(stain.fresh(), { x: 5, y: 5, w: 16, h: 10 });
+  marker.cancel();
+  assert.deepEqual([marker.preview, e.told], [null, []]);
+  marker.down(press(3, 3, { shift: true }));
+  marker.lost(press(3, 3));
+  assert.ok(laid(e).includes(8 * 40 + 10), "with Shift it goes straight on from where the last one was");
+});
+
+test("nothing can be taken from no selection, and the eraser says so", () => {
+  const e = selecting({ tool: "eraser" });
+  e.doc.selection = null;
+  e.gestures.marker.down(press(5, 5));
+  e.gestures.marker.up(press(9, 9));
+  assert.deepEqual(e.told, [["say", "Nothing is selected."]]);
 });

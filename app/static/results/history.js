@@ -21,7 +21,7 @@ export function emptyText({ text, favourites, deleted }) {
   }
   if (favourites) return "No favourites here yet. Press F on a result, or its star.";
   if (deleted) return "Nothing is deleted. What you delete waits here, and Restore brings it back.";
-  return "Nothing here yet. Press Generate: every finished result is kept here, with its map and settings.";
+  return "Nothing here yet. Press Generate or Repaint: every finished result is kept here, with its map and settings.";
 }
 
 export class HistoryPanel {

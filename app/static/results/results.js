@@ -15,7 +15,7 @@ import { Viewer } from "./viewer.js";
 /** @typedef {import("./album.js").Album} Album */
 /** @typedef {import("./album.js").Picture} Picture */
 /** @typedef {import("./cell.js").Deed} Deed */
-/** @typedef {{sheet: Sheet, shelf: Shelf, tab: Tab, begun: boolean}} Session */
+/** @typedef {{sheet: Sheet, shelf: Shelf, tab: Tab, begun: boolean, mounted?: AbortController}} Session */
 /** @typedef {"variations" | "history"} Tab */
 /**
  * @typedef {object} Host
@@ -36,9 +36,14 @@ const sessions = new Map();
  */
 export function mount(element, host, { id }) {
   loadStyle();
+  /** @type {Session} */
   const session = sessions.get(id) ?? { sheet: new Sheet(), shelf: new Shelf(), tab: "variations", begun: false };
   sessions.set(id, session);
+  session.mounted?.abort();
+  session.mounted = new AbortController();
   const results = new Results(host, session);
+  const browse = (/** @type {CustomEvent} */ { detail }) => results.browse(detail.step);
+  document.addEventListener("spadework:browse", /** @type {any} */ (browse), { signal: session.mounted.signal });
   element.replaceChildren(results.element);
   style?.then(() => results.start());
 }
@@ -166,10 +171,22 @@ class Results {
   }
 
   /** @param {Picture} picture */
-  #lay({ url, state, seed, id, width, height }) {
+  #lay({ url, state, seed, id, draft, width, height }) {
     this.shownUrl = url ?? "";
-    const detail = { url, final: state === "done", seed, id, size: [width, height] };
+    const detail = { url, final: state === "done", state, seed, id, draft, size: [width, height] };
     document.dispatchEvent(new CustomEvent("spadework:result", { detail }));
+  }
+
+  /**
+   * Shows the picture so many places on from the one that is shown, as far as there is something to see of it.
+   * @param {number} step
+   */
+  browse(step) {
+    const { sheet } = this.session;
+    const next = sheet.find(sheet.shown) ? sheet.beside(sheet.shown, step) : sheet.pictures[0];
+    if (!next || next.key === sheet.shown) return;
+    this.show(sheet, next);
+    this.update();
   }
 
   // --- What is asked of a picture ---

@@ -9,8 +9,8 @@ import { Grid } from "./grid.js";
 /** @typedef {{url: string, low: number, high: number, unit: string, colours: string[]}} Heat */
 
 const EMPTY =
-  "Nothing here yet. Paint, then press Generate (Ctrl+Enter). With Variations at 4 or more you choose among several " +
-  "results of the same map.";
+  "Nothing here yet. Paint, then press Generate, or Repaint on a photo (Ctrl+Enter). With several Variations you choose " +
+  "among results of the same map.";
 const KEYS = "Arrows walk · Enter shows · E enlarges · F favourite · R rejects · Space marks, C compares";
 
 /** @param {string} shape @param {string} text @param {() => void} click */

@@ -6,6 +6,7 @@ import { constrainSquare } from "../shapes.js";
 
 /** @typedef {import("../editor.js").Editor} Editor */
 /** @typedef {import("../masks.js").Mask} Mask */
+/** @typedef {import("../raster.js").Rect} Rect */
 /** @typedef {{x: number, y: number}} Point  map pixels */
 /**
  * The pointer at one moment.
@@ -29,6 +30,14 @@ import { constrainSquare } from "../shapes.js";
  * @property {boolean} [corners]  each point is marked
  * @property {string} [fill]  css colour
  * @property {{mask: Mask, dx: number, dy: number}} [carried]  an area on its way to another place
+ * @property {Stain} [stain]
+ */
+/**
+ * What a brush that selects has covered so far.
+ * @typedef {object} Stain
+ * @property {Mask} mask  of the whole map; the same object throughout the stroke
+ * @property {boolean} takes  from the selection
+ * @property {() => Rect | null} fresh  where it grew since the last call
  */
 
 /** Does nothing; the gestures say only what they do differently. */

@@ -2,6 +2,7 @@
 
 import { Fill } from "./fill.js";
 import { Lasso } from "./lasso.js";
+import { Marker } from "./marker.js";
 import { Move } from "./move.js";
 import { Pan } from "./pan.js";
 import { Pick } from "./pick.js";
@@ -11,7 +12,7 @@ import { Shape } from "./shape.js";
 import { Stroke } from "./stroke.js";
 
 /** @typedef {import("./gesture.js").Gesture} Gesture */
-/** @typedef {"brush" | "eraser" | "shape" | "polygon" | "lasso" | "fill" | "select" | "pick" | "move" | "pan"} GestureName */
+/** @typedef {"brush" | "eraser" | "marker" | "shape" | "polygon" | "lasso" | "fill" | "select" | "pick" | "move" | "pan"} GestureName */
 
 /**
  * @param {import("../editor.js").Editor} editor
@@ -22,6 +23,7 @@ export function gesturesFor(editor) {
   return {
     brush: stroke,
     eraser: stroke,
+    marker: new Marker(editor),
     shape: new Shape(editor),
     polygon: new Polygon(editor),
     lasso: new Lasso(editor),

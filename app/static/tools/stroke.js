@@ -5,7 +5,7 @@ import { Gesture } from "./gesture.js";
 /** @typedef {import("./gesture.js").Press} Press */
 
 /** Of the brush's size, however lightly a pen touches. */
-const LIGHTEST = 0.1;
+export const LIGHTEST = 0.1;
 
 export class Stroke extends Gesture {
   /** Where the last stroke ended: a press with Shift goes straight on from there. @type {{x: number, y: number} | null} */
