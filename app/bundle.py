@@ -5,6 +5,8 @@
     palette.json       the classes, where they are not those of a palette that comes with the program
     instances.png      object numbers, 16 bits, if there are any
     photo.png          the photo with its own values, opacity and profile, if there is one
+    edits.json         the edits that were accepted into the photo, and its first map, where there are any (app.stack)
+    edits/0001.png     what an edit changed of the photo, with its request inside
     settings.json      how the desk is set
     results/0001.png   accepted pictures, each with its request inside, as they were saved
     requests/0001.json the same request for people and other programs; the picture's own is what counts
@@ -59,6 +61,7 @@ MAX_JSON = 2**24
 MAX_RESULTS = 500
 MAX_RESULTS_BYTES = 2**29  # of all results together
 RESULT = re.compile(r"results/[\w-]{1,80}\.png")
+LAYER = re.compile(r"edits/[\w-]{1,80}\.png")
 EPOCH = (1980, 1, 1, 0, 0, 0)  # members bear no time, so that one desk always gives one file
 
 
@@ -68,7 +71,8 @@ class Project:
 
     labels: (H, W) uint8, indices of `palette`. instances: (H, W) uint16, 0 = the connected areas are the objects.
     settings: plain JSON. results: PNGs, as bytes or as the paths of files; what was read holds bytes. remarks: what
-    could not be read, in plain words.
+    could not be read, in plain words. stack: the photo's version as JSON, empty for one without; layers: the PNGs that
+    it names, as results are.
     """
 
     labels: LabelMap
@@ -78,6 +82,8 @@ class Project:
     settings: dict[str, Any] = field(default_factory=dict)
     results: tuple[Path | bytes, ...] = ()
     remarks: tuple[str, ...] = ()
+    stack: dict[str, Any] = field(default_factory=dict)
+    layers: tuple[Path | bytes, ...] = ()
 
 
 # --- Writing ---
@@ -119,6 +125,7 @@ def _members(project: Project) -> Iterator[tuple[str, bytes]]:
         yield "instances.png", _png(write_png, Image.fromarray(project.instances.astype(np.uint16)), {})
     if project.photo is not None:
         yield "photo.png", _png(save_png, project.photo.pixels, {}, project.photo)
+        yield from _stack_members(project)
     yield "settings.json", _json(project.settings)
     if len(project.results) > MAX_RESULTS:
         raise UserError(f"{len(project.results)} results are more than the {MAX_RESULTS} that a project holds.")
@@ -128,6 +135,13 @@ def _members(project: Project) -> Iterator[tuple[str, bytes]]:
         yield f"results/{number:04}.png", content
         if request is not None:
             yield f"requests/{number:04}.json", _json(request)
+
+
+def _stack_members(project: Project) -> Iterator[tuple[str, bytes]]:
+    if project.stack:
+        yield "edits.json", _json(project.stack)
+        for number, layer in enumerate(project.layers, 1):
+            yield f"edits/{number:04}.png", layer if isinstance(layer, bytes) else _content(layer, MAX_KEPT_BYTES)
 
 
 def _manifest(project: Project, names: list[str]) -> dict[str, Any]:
@@ -160,9 +174,9 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, indent=1, ensure_ascii=False).encode()
 
 
-def _content(path: Path) -> bytes:
-    """Raises UserError where a result is not there or too large."""
-    return open_image(path).data
+def _content(path: Path, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+    """Raises UserError where a picture is not there or too large."""
+    return open_image(path, max_bytes).data
 
 
 def _check_size(what: str, array: NDArray, labels: LabelMap) -> None:
@@ -206,11 +220,16 @@ def read_project(source: Source | BinaryIO) -> Project:
         with _remarked(remarks, "The photo is"):
             photo = None
             photo = _read_photo(name, archive)
+        with _remarked(remarks, "The photo's edits are"):
+            stack: dict[str, Any] = {}
+            layers: tuple[bytes, ...] = ()
+            stack = _read_json(name, archive, "edits.json") or {}
+            layers = tuple(_read_pictures(name, archive, remarks, LAYER, "edit")) if stack else ()
         with _remarked(remarks, "The settings are"):
             settings: dict[str, Any] = {}
             settings = _read_json(name, archive, "settings.json") or {}
-        results = tuple(_read_results(name, archive, remarks))
-    return Project(labels, palette, instances, photo, settings, results, tuple(remarks))
+        results = tuple(_read_pictures(name, archive, remarks, RESULT, "result"))
+    return Project(labels, palette, instances, photo, settings, results, tuple(remarks), stack, layers)
 
 
 @contextlib.contextmanager
@@ -312,18 +331,21 @@ def _read_json(name: str, archive: zipfile.ZipFile, member: str) -> dict[str, An
     return value
 
 
-def _read_results(name: str, archive: zipfile.ZipFile, remarks: list[str]) -> Iterator[bytes]:
-    """The pictures in their order; those that are damaged or beyond the bounds are left out with a remark."""
+def _read_pictures(
+    name: str, archive: zipfile.ZipFile, remarks: list[str], members_like: re.Pattern[str], what: str
+) -> Iterator[bytes]:
+    """The results or edits in their order; those that are damaged or beyond the bounds are left out with a remark."""
     left = MAX_RESULTS_BYTES
-    members = sorted(each for each in archive.namelist() if RESULT.fullmatch(each))
+    members = sorted(each for each in archive.namelist() if members_like.fullmatch(each))
     if len(members) > MAX_RESULTS:
-        remarks.append(f"Of {len(members)} results the first {MAX_RESULTS} were read.")
+        remarks.append(f"Of {len(members)} {what}s the first {MAX_RESULTS} were read.")
     for member in members[:MAX_RESULTS]:
         try:
-            data = read_member(name, archive, member, min(left, MAX_FILE_BYTES))
-            open_image(data)
+            data = read_member(name, archive, member, min(left, MAX_KEPT_BYTES if what == "edit" else MAX_FILE_BYTES))
+            open_image(data, MAX_KEPT_BYTES)
         except UserError as error:
-            remarks.append(f"A result could not be read and is left out ({member}). {error}")
+            article = "An" if what == "edit" else "A"
+            remarks.append(f"{article} {what} could not be read and is left out ({member}). {error}")
             continue
         left -= len(data)
         yield data

@@ -14,17 +14,25 @@ from engine.palette import Palette, load_palette
 
 @dataclass(frozen=True)
 class Questions:
-    """About the file that was opened."""
+    """About the file that was opened. first: it became the first map of the open photo."""
 
     path: str
     palette: str
     asked: tuple[Ambiguity, ...]
+    first: bool = False
 
 
-def build(questions: gr.State, answered: Callable[[str, str, Choices], Any], outputs: list[Any]) -> None:
+def build(
+    questions: gr.State,
+    answered: Callable[[Questions, Choices, Any, Any], Any],
+    desk: list[Any],
+    outputs: list[Any],
+    with_desk: str,
+) -> None:
     """A list of questions, each with the classes it may be; nothing where there are none.
 
-    answered: opens the file again with the choices; what it returns goes to `outputs`.
+    answered: opens the file again with the choices, on what is on the `desk` (canvas, photo); what it returns goes to
+    `outputs`. with_desk: the script that puts the newest of both in their places, the first two.
     """
 
     @gr.render(inputs=questions)
@@ -47,11 +55,12 @@ def build(questions: gr.State, answered: Callable[[str, str, Choices], Any], out
                 apply = gr.Button("Open with these", size="sm", elem_id="sw-questions-apply", min_width=100)
                 close = gr.Button("Leave it", size="sm", elem_id="sw-questions-close", min_width=80)
 
-        def reopen(*chosen: int) -> Any:
-            return answered(present.path, present.palette, choices_of(present.asked, chosen))
+        def reopen(painted: Any, version: Any, *chosen: int) -> Any:
+            return answered(present, choices_of(present.asked, chosen), painted, version)
 
-        apply.click(reopen, answers, outputs, show_progress="hidden", api_visibility="private")
-        close.click(lambda: None, None, questions, show_progress="hidden", api_visibility="private")
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        apply.click(reopen, [*desk, *answers], outputs, js=with_desk, **quiet)
+        close.click(lambda: None, None, questions, **quiet)
 
 
 def candidates_of(asked: Ambiguity, palette: Palette) -> list[int]:

@@ -15,8 +15,12 @@ SAMPLERS = ("ddim", "ddpm", "dpmpp_2m", "dpmpp_2m_sde")
 SPACINGS = ("lambda", "trailing", "even", "stride")
 NOISES = ("path", "steps")
 EXPORTS = ("index", "colour", "standard", "shapes", "objects")
+BLENDS = ("plain", "matched", "gradient")
+FITS = ("stretch", "crop")
+PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 MAX_VARIATIONS = 10_000
+BESIDE_AGAIN = {"--again", "--photo", "--model", "--device", "--precision", "--out", "--no-venv"}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -42,6 +46,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         check_address(args, parser)
     if args.command == "render":
         check_render(args, parser)
+    if args.command == "train" and not (args.check or args.out):
+        parser.error("the following arguments are required: --out, the folder of the run (or --check)")
+    if args.command == "edit":
+        check_edit(args, argv, parser)
     if args.command == "watch" and args.map.is_dir():
         parser.error(f"argument --map: {args.map} is a folder: name the file that is saved anew")
     return args
@@ -151,11 +159,40 @@ def add_swatches(parser: Parser) -> None:
 
 def add_edit(parser: Parser) -> None:
     parser.add_argument("--photo", type=file, required=True, metavar="FILE", help="the photo to change a part of")
-    add_map(parser, "FILE", "the label map")
-    add_instances(parser)
+    parser.add_argument("--map", type=file, metavar="FILE", help="what shall be there (default: what the photo shows)")
     parser.add_argument(
-        "--region", type=file, required=True, metavar="FILE", help="picture that is white where the photo may change"
+        "--base-map",
+        type=file,
+        metavar="FILE",
+        help="the photo's first map: without --region, what differs from it changes (default: found in the photo)",
     )
+    parser.add_argument("--region", type=file, metavar="FILE", help="picture that is white where the photo may change")
+    parser.add_argument(
+        "--fit", choices=FITS, help="maps and regions of another size: stretch them, or crop them to its proportions"
+    )
+    add_model(parser)
+    add_instances(parser)
+    add_edit_settings(parser)
+    add_sampling(parser)
+    add_device(parser)
+    parser.add_argument(
+        "--again",
+        type=file,
+        metavar="RESULT.png",
+        help="make an earlier result of this photo again, with everything that stands inside it",
+    )
+    parser.add_argument(
+        "--out",
+        type=picture,
+        required=True,
+        metavar="FILE",
+        help="where to save the picture. A .png keeps the request inside; it, .webp and .tif leave every pixel outside "
+        "the region as it was; a .jpg is compressed anew, everywhere",
+    )
+
+
+def add_edit_settings(parser: Parser) -> None:
+    """Those of an edit alone."""
     parser.add_argument(
         "--strength",
         type=strength,
@@ -163,36 +200,183 @@ def add_edit(parser: Parser) -> None:
         metavar="X",
         help="how far to depart from the photo, up to 1 (default %(default)s)",
     )
-    add_sampling(parser)
-    add_device(parser)
-    parser.add_argument("--out", type=png, required=True, metavar="FILE.png", help="where to save the picture")
+    parser.add_argument(
+        "--grow",
+        type=whole,
+        metavar="PX",
+        help="pixels by which the region is grown (default: 0, of a map's changes 4)",
+    )
+    parser.add_argument(
+        "--feather",
+        type=whole,
+        metavar="PX",
+        help="width of the region's soft edge, inwards (default: the photo's short side / 64)",
+    )
+    parser.add_argument(
+        "--blend",
+        choices=BLENDS,
+        default="matched",
+        help="how it is laid over the photo: plain, as it is; matched, with the photo's colour at the border and its "
+        "grain; gradient, with the photo's gradients there (default %(default)s)",
+    )
+    parser.add_argument("--whole", action="store_true", help="compute the whole photo, not windows around the region")
+    parser.add_argument(
+        "--resample",
+        type=resampling,
+        metavar="J,R",
+        help="walk every J steps R times, so that the new and the old get to fit (about R times as slow)",
+    )
+    parser.add_argument(
+        "--resample-band",
+        type=interval,
+        default=(0.0, 1.0),
+        metavar="A,B",
+        help="only where the noise is between these shares of its levels; 0.3,1 did as well for less (default: all)",
+    )
+    parser.add_argument(
+        "--then",
+        type=region_and_seed,
+        action="append",
+        default=[],
+        metavar="REGION,SEED",
+        help="afterwards make this part once more from another seed; may be given several times",
+    )
+
+
+def add_segment(parser: Parser) -> None:
+    parser.add_argument("--photo", type=file, required=True, metavar="FILE", help="the photo to find a first map for")
+    by = parser.add_mutually_exclusive_group()
+    by.add_argument(
+        "--palette", type=name, metavar="NAME", help="the classes to find (default: those of the first model shipped)"
+    )
+    by.add_argument(
+        "--segmenter", type=file, metavar="FILE", help="one of your own (default: the one shipped for the palette)"
+    )
+    parser.add_argument(
+        "--out", type=map_target, required=True, metavar="FILE.png", help="where to save the map, of the photo's size"
+    )
 
 
 def add_train(parser: Parser) -> None:
-    """Options left out are None: the recipe's own value holds."""
+    add_learning(parser, out_needed=False)
+    parser.add_argument("--check", action="store_true", help="only look at the pairs, and count their classes")
+    add_recipe(parser)
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the network: minutes at the start, faster steps (needs a C++ compiler)",
+    )
+    parser.add_argument(
+        "--checkpointing", action="store_true", help="hold less in memory: features are computed again for gradients"
+    )
+    parser.add_argument("--micro-batch", type=positive_int, metavar="N", help="pictures at a time, less memory at once")
+    parser.add_argument(
+        "--cache", type=positive_float, metavar="GB", help="memory for pairs (default: 40 %% of what is free)"
+    )
+    parser.add_argument(
+        "--validate-every", type=positive_float, default=5, metavar="MIN", help="minutes (default %(default)s)"
+    )
+    parser.add_argument(
+        "--save-every", type=positive_float, default=120, metavar="S", help="seconds (default %(default)s)"
+    )
+    parser.add_argument(
+        "--log-every", type=positive_int, default=1, metavar="N", help="steps a row of steps.csv (default %(default)s)"
+    )
+    parser.add_argument("--tensorboard", action="store_true", help="curves for TensorBoard too, where it is installed")
+
+
+def add_recipe(parser: Parser) -> None:
+    """What the recipe of a painting model is changed by. Options left out are None: the recipe's own value holds."""
+    parser.add_argument(
+        "--recipe",
+        choices=("small", "paper"),
+        default="small",
+        help="small: for a CPU or an hour of a GPU; paper: as the published models were trained (default %(default)s)",
+    )
+    parser.add_argument(
+        "--from", dest="base", type=name, metavar="NAME|FILE", help="a model to begin with, of this palette or another"
+    )
+    parser.add_argument("--channels", type=positive_int, metavar="N", help="width of the network")
+    parser.add_argument("--crop", choices=("ours", "paper"), help="how photos are resized and cropped")
+    parser.add_argument("--drop", type=fraction, metavar="X", help="probability that a picture's map is left out")
+    parser.add_argument(
+        "--precision", choices=("bfloat16", "float16", "float32"), help="of the arithmetic (weights stay in float32)"
+    )
+    parser.add_argument(
+        "--ema", type=fraction, nargs="+", metavar="X", help="decays of the averaged weights; the first is the model's"
+    )
+    parser.add_argument(
+        "--min-snr", type=positive_float, metavar="G", help="min-SNR weighting with this gamma (often 5)"
+    )
+
+
+def add_learning(parser: Parser, out_needed: bool = True) -> None:
+    """Of whatever learns from pairs. Options left out are None: the recipe's own value holds."""
     parser.add_argument("--data", type=file, required=True, metavar="DIR", help="folder holding images/ and labels/")
     parser.add_argument(
         "--palette", type=name, required=True, metavar="NAME|FILE", help="the classes of the label files"
     )
     parser.add_argument(
-        "--out", type=file, required=True, metavar="RUN", help="folder of the run; an unfinished one goes on"
+        "--out", type=file, required=out_needed, metavar="RUN", help="folder of the run; an unfinished one goes on"
     )
     parser.add_argument("--val", type=file, metavar="DIR", help="pairs to validate on (default: val beside train)")
     parser.add_argument("--config", type=file, metavar="FILE", help="JSON file with recipe values, such as a run's own")
     parser.add_argument("--minutes", type=positive_float, metavar="X", help="stop after this long")
     parser.add_argument("--images", type=positive_int, metavar="N", help="stop after this many images seen")
     parser.add_argument("--image-size", type=positive_int, metavar="N", help="side of the training pictures in pixels")
-    parser.add_argument("--channels", type=positive_int, metavar="N", help="width of the network")
     parser.add_argument("--batch", type=positive_int, metavar="N", help="pictures a step")
     parser.add_argument("--lr", type=positive_float, metavar="X", help="learning rate")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the run")
     parser.add_argument("--title", default="", metavar="TEXT", help="what the list of models calls it (default: RUN)")
     parser.add_argument("--licence", default="", metavar="TEXT", help="the terms, stored inside the model")
+
+
+def add_evaluate(parser: Parser) -> None:
+    parser.add_argument("--model", type=name, metavar="NAME|FILE", help="the model (default: the first one shipped)")
     parser.add_argument(
-        "--compile",
-        action="store_true",
-        help="compile the network: minutes at the start, faster steps (needs a C++ compiler)",
+        "--data",
+        type=file,
+        required=True,
+        metavar="DIR",
+        help="images/ and labels/ that it has not learnt from, or val/",
     )
+    parser.add_argument(
+        "--out",
+        type=file,
+        required=True,
+        metavar="DIR",
+        help="figures, sheets and pictures; a stopped run goes on there",
+    )
+    parser.add_argument(
+        "--samples", type=positive_int, default=2, metavar="N", help="pictures of each map (default %(default)s)"
+    )
+    parser.add_argument(
+        "--maps", type=positive_int, metavar="N", help="so many of the maps, spread evenly (default: all)"
+    )
+    parser.add_argument(
+        "--fit",
+        choices=("crop", "stretch"),
+        default="crop",
+        help="how pairs become squares: their middle, or all of it out of proportion (default %(default)s)",
+    )
+    add_quality(parser)
+    parser.add_argument(
+        "--sweep",
+        nargs="+",
+        default=(),
+        metavar="AXIS=A,B",
+        help="every combination of these, as in guidance=1,1.5,2.5 steps=4,8,12 or preset=fast,draft",
+    )
+    parser.add_argument("--train", type=file, metavar="DIR", help="what it has learnt from, for the memorisation check")
+    parser.add_argument(
+        "--segmenter",
+        type=file,
+        metavar="FILE|DIR",
+        help="who says what pictures show: ours, TorchScript or transformers' (default: ours for the palette)",
+    )
+    parser.add_argument("--inception", type=file, metavar="FILE", help="TorchScript network whose features FID uses")
+    parser.add_argument("--lpips", type=file, metavar="FILE", help="TorchScript network that gives LPIPS")
+    add_device(parser)
 
 
 def add_convert(parser: Parser) -> None:
@@ -246,7 +430,10 @@ COMMANDS = (
     ("edit", "regenerate a region of a photo", add_edit),
     ("export", "write a label map for other programs", add_export),
     ("swatches", "write the palettes' colours for painting programs", add_swatches),
+    ("segment", "find a first label map for a photo", add_segment),
     ("train", "train a model on your own images and label maps", add_train),
+    ("train-segmenter", "train what finds a photo's label map, on the same data", add_learning),
+    ("evaluate", "measure a model's pictures on maps it has not learnt from", add_evaluate),
     ("convert", "turn a checkpoint of the research code into a model", add_convert),
     ("bench", "measure speed on this machine, beside the plain way", add_bench),
     ("test", "run Spadework's tests; further arguments go to pytest", add_test),
@@ -258,6 +445,11 @@ COMMANDS = (
 
 def add_map(parser: Parser, metavar: str, text: str) -> None:
     parser.add_argument("--map", type=file, required=True, metavar=metavar, help=text)
+    add_model(parser)
+
+
+def add_model(parser: Parser) -> None:
+    """The model, the classes of the maps, and the size at which it computes."""
     parser.add_argument(
         "--model", type=name, metavar="NAME|FILE", help="the model to use (default: the first one shipped)"
     )
@@ -293,15 +485,19 @@ def add_sampling(parser: Parser) -> None:
         help="so many pictures, from this seed and those after it; they are saved as FILE-SEED.png",
     )
     parser.add_argument(
-        "--preset", choices=PRESETS, default="fast", help="what holds where these are left out (default %(default)s)"
-    )
-    parser.add_argument("--steps", type=int, metavar="N", help="more is finer and slower")
-    parser.add_argument("--guidance", type=float, metavar="X", help="how strictly to follow the map; 1 is none")
-    parser.add_argument(
         "--class-guidance",
         metavar="CLASS=X,...",
         help="guidance of single classes, as in sky=4,tree=1.5; the others have --guidance",
     )
+    add_quality(parser)
+
+
+def add_quality(parser: Parser) -> None:
+    parser.add_argument(
+        "--preset", choices=PRESETS, default="fast", help="what holds where these are left out (default %(default)s)"
+    )
+    parser.add_argument("--steps", type=int, metavar="N", help="more is finer and slower")
+    parser.add_argument("--guidance", type=float, metavar="X", help="how strictly to follow the map; 1 is none")
     parser.add_argument(
         "--guidance-interval",
         type=interval,
@@ -344,6 +540,10 @@ def strength(text: str) -> float:
     return checked(text, float, lambda value: 0 < value <= 1, "above 0 and at most 1")
 
 
+def fraction(text: str) -> float:
+    return checked(text, float, lambda value: 0 <= value < 1, "from 0 to below 1")
+
+
 def interval(text: str) -> tuple[float, float]:
     """Two numbers with a comma between, as 0.2,0.9; what they may be is the engine's to say."""
     try:
@@ -351,6 +551,26 @@ def interval(text: str) -> tuple[float, float]:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is not two numbers with a comma between, such as 0.2,0.9") from None
     return low, high
+
+
+def resampling(text: str) -> tuple[int, int]:
+    """Two whole numbers with a comma between, as 2,3; what they may be is the engine's to say."""
+    try:
+        jump, repeats = (int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not two whole numbers with a comma, such as 2,3") from None
+    return jump, repeats
+
+
+def region_and_seed(text: str) -> tuple[Path, int]:
+    """A file and a whole number with a comma between; the file's own name may hold commas."""
+    region, _, seed = text.rpartition(",")
+    try:
+        return file(region), int(seed)
+    except (argparse.ArgumentTypeError, ValueError):
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a region's file and a seed with a comma between, such as part.png,5"
+        ) from None
 
 
 def size(text: str) -> int | str:
@@ -364,6 +584,10 @@ def variations(text: str) -> int:
 
 def workers(text: str) -> int | str:
     return text if text == "auto" else positive_int(text)
+
+
+def whole(text: str) -> int:
+    return int(checked(text, int, lambda value: value >= 0, "a whole number from 0"))
 
 
 def positive_int(text: str) -> int:
@@ -396,14 +620,22 @@ def file(text: str) -> Path:
 
 
 def png(text: str) -> Path:
-    return target(text, ".png", "the one format that keeps the request inside")
+    return target(text, (".png",), "the one format that keeps the request inside")
+
+
+def picture(text: str) -> Path:
+    return target(text, PHOTO_SUFFIXES, "the formats that a photo is saved in")
+
+
+def map_target(text: str) -> Path:
+    return target(text, ".png", "the one format that class values survive in")
 
 
 def model(text: str) -> Path:
-    return target(text, ".safetensors", "the one format of models")
+    return target(text, (".safetensors",), "the one format of models")
 
 
-def target(text: str, suffix: str, because: str) -> Path:
+def target(text: str, suffixes: tuple[str, ...], because: str) -> Path:
     """A path that can be saved to, so that a long run does not end with nowhere to save."""
     path = file(text)
     try:
@@ -411,9 +643,9 @@ def target(text: str, suffix: str, because: str) -> Path:
     except OSError as error:  # a name too long, a folder that may not be entered
         raise argparse.ArgumentTypeError(f"{text} can't be saved to: {error.strerror}") from error
     if folder:
-        raise argparse.ArgumentTypeError(f"{text} is a folder: name a file in it that ends in {suffix}")
-    if path.suffix.lower() != suffix:
-        raise argparse.ArgumentTypeError(f"{text} does not end in {suffix}, {because}")
+        raise argparse.ArgumentTypeError(f"{text} is a folder: name a file in it that ends in {suffixes[0]}")
+    if path.suffix.lower() not in suffixes:
+        raise argparse.ArgumentTypeError(f"{text} does not end in {' or '.join(suffixes)}, {because}")
     if not parent:
         raise argparse.ArgumentTypeError(f"the folder {path.parent} does not exist: make it first")
     if not os.access(path.parent, os.W_OK):
@@ -451,6 +683,13 @@ def check_render(args: argparse.Namespace, parser: Parser) -> None:
     if folder and args.instances:
         parser.error(f"--instances belongs to one map, and {args.map} is a folder")
     args.workers = args.workers or 1
+
+
+def check_edit(args: argparse.Namespace, argv: Sequence[str], parser: Parser) -> None:
+    """What an earlier result says of itself, options must not say otherwise."""
+    named = {word.partition("=")[0] for word in argv if word.startswith("--")}
+    if args.again and (told := sorted(named - BESIDE_AGAIN)):
+        parser.error(f"--again makes {args.again} as it was: leave out {', '.join(told)}")
 
 
 def check_address(args: argparse.Namespace, parser: Parser) -> None:

@@ -20,13 +20,18 @@ if TYPE_CHECKING:
     from app.batch.job import Settings
     from app.batch.rendering import Progress
     from engine.device import PrecisionName
+    from engine.evaluation.run import Progress as Looked
     from engine.images import PhotoFile
     from engine.palette import Palette
     from engine.pipeline import Frame, Model
+    from engine.segmentation.config import SegmenterRecipe
+    from engine.segmentation.run import SegmenterRun
     from engine.training.recipe import Recipe
-    from engine.types import EditRequest, Instances, LabelMap, RenderRequest, Sampling
+    from engine.training.run import Run
+    from engine.types import EditRequest, LabelMap, RenderRequest, Sampling
 
 ROOT = Path(__file__).resolve().parent.parent
+MOST_TESTING = 4  # processes that run tests: each opens a browser, and holds a model
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,6 +58,7 @@ def render(args: argparse.Namespace) -> int:
     from app.batch.job import Settings
     from app.settings import class_scales
     from engine import pipeline
+    from engine.label_files import read_objects
 
     sampling = sampling_of(args)
     scales = class_scales(args.class_guidance)
@@ -61,7 +67,8 @@ def render(args: argparse.Namespace) -> int:
     if args.map.is_dir():
         return render_folder(args, settings)
     model = pipeline.load_model(settings.model, args.device, args.precision)
-    request = settings.request(model, read_map(args, model.palette), instances=read_objects(args))
+    instances = read_objects(args.instances) if args.instances else None
+    request = settings.request(model, read_map(args, model.palette), instances=instances)
     save(args.out, pipeline.generate(model, request), request, model)
     return 0
 
@@ -139,28 +146,78 @@ def swatches(args: argparse.Namespace) -> None:
 
 
 def edit(args: argparse.Namespace) -> None:
-    from app.batch.job import side_of
-    from app.settings import class_scales, scales_in
     from engine import pipeline
-    from engine.images import read_photo_file, read_region
-    from engine.types import EditRequest
+    from engine.images import check_photo_path, read_photo_file
 
-    sampling = sampling_of(args)
-    photo, region = read_photo_file(args.photo), read_region(args.region)
-    model = pipeline.load_model(args.model or first_model(), args.device, precision_for(args, sampling))
-    labels = read_map(args, model.palette)
-    side = side_of(labels, args.size)
-    scales = scales_in(model.palette, class_scales(args.class_guidance))
-    request = EditRequest(
-        model.name, labels, photo.pixels, region, args.strength, sampling, side, read_objects(args), scales
-    )
+    photo = read_photo_file(args.photo)
+    if photo.remark:
+        print(f"{args.photo.name}: {photo.remark}", file=sys.stderr)
+    check_photo_path(args.out, photo)
+    model, request = edit_again(args, photo) if args.again else new_edit(args, photo)
     save(args.out, pipeline.edit(model, request), request, model, like=photo)
 
 
-def train(args: argparse.Namespace) -> None:
-    from engine.palette import load_palette
-    from engine.training.run import CHECKPOINT, Run, TrainRequest
+def new_edit(args: argparse.Namespace, photo: PhotoFile) -> tuple[Model, EditRequest]:
+    """The model, and what the options and files ask of it. Raises UserError."""
+    from app.batch.job import side_of
+    from app.edit_files import EditFiles, read_parts
+    from app.settings import class_scales, scales_in
+    from engine import pipeline
+    from engine.types import EditRequest, Resampling
 
+    sampling, resampling = sampling_of(args), Resampling(*args.resample or (1, 1), args.resample_band)
+    files = EditFiles(
+        args.photo, args.map, args.base_map, args.region, args.instances, tuple(args.then), args.palette, args.fit
+    )
+    model = pipeline.load_model(args.model or first_model(), args.device, precision_for(args, sampling))
+    parts = read_parts(files, photo, model.palette)
+    for remark in parts.remarks:
+        print(remark, file=sys.stderr)
+    return model, EditRequest(
+        model=model.name,
+        labels=parts.labels,
+        photo=photo.pixels,
+        region=parts.region,
+        strength=args.strength,
+        sampling=sampling,
+        side=side_of(parts.labels, args.size),
+        instances=parts.instances,
+        class_guidance=scales_in(model.palette, class_scales(args.class_guidance)),
+        growth=parts.growth if args.grow is None else args.grow,
+        feather=args.feather,
+        blend=args.blend,
+        extent="whole" if args.whole else "windows",
+        resampling=resampling,
+        rerolls=parts.rerolls,
+    )
+
+
+def edit_again(args: argparse.Namespace, photo: PhotoFile) -> tuple[Model, EditRequest]:
+    """The model, and the request inside an earlier result of this photo. Raises UserError."""
+    from engine import pipeline
+    from engine.images import read_request
+    from engine.record import edit_request
+    from engine.types import UserError
+
+    stored = read_request(args.again)
+    if not stored:
+        raise UserError(f"{args.again.name} does not say what made it. Give a PNG that Spadework saved.")
+    request = edit_request(stored, photo.pixels)
+    model = pipeline.load_model(args.model or request.model, args.device, precision_for(args, request.sampling))
+    return model, replace(request, model=model.name)
+
+
+def train(args: argparse.Namespace) -> None:
+    from engine.checkpoint import find_checkpoint
+    from engine.palette import load_palette
+    from engine.training.check import census_table
+    from engine.training.group import joined
+    from engine.training.run import CHECKPOINT, Run, TrainRequest
+    from engine.training.trainer import Means
+
+    if args.check:
+        show_check(args)
+        return
     palette = load_palette(args.palette)
     request = TrainRequest(
         data=args.data,
@@ -169,24 +226,109 @@ def train(args: argparse.Namespace) -> None:
         out=args.out,
         minutes=args.minutes,
         validation=args.val,
+        validate_minutes=args.validate_every,
+        save_seconds=args.save_every,
+        log_every=args.log_every,
+        memory=None if args.cache is None else int(args.cache * 1e9),
+        tensorboard=args.tensorboard,
+        base=None if args.base is None else find_checkpoint(args.base),
+        means=Means(args.compile, args.checkpointing, args.micro_batch),
         title=args.title,
         licence=args.licence,
-        compiled=args.compile,
     )
-    run = Run(request)
-    for warning in run.warnings:
-        print(" ".join(warning.split()), file=sys.stderr)
-    started = time.monotonic()
-    with contextlib.closing(run.reports()) as reports, ProgressLine() as line:
-        for report in reports:
-            p = report.progress
-            so_far = bar(p.step, p.steps, time.monotonic() - started, report.seconds_left)
-            speed = "finished before" if p.loss is None else f"{p.images_per_second:.1f} images/s, loss {p.loss:.3f}"
-            line.show(f"{so_far}, {speed} ")
-            if report.errors:
-                line.end()
-                print(f"step {p.step}: {report.errors}, samples in {report.sheet}", flush=True)
+    group = joined()
+    with ProgressLine() as line:
+        run = Run(request, group, lambda done, pairs: line.show(f"Looking at pair {done}/{pairs} "))
+    if not group.leads:
+        for _ in run.reports():  # what they are about is the leader's to tell
+            pass
+        group.leave()
+        return
+    if not run.resumes:
+        print(census_table(run.data.checked, palette))
+        if run.begun:
+            print(run.begun)
+    show_training(run)
+    group.leave()
     print(f"The model is {args.out / CHECKPOINT}. The same command goes on with an unfinished run.")
+
+
+def show_check(args: argparse.Namespace) -> None:
+    """What the training pairs of --data hold. Raises UserError where some can't be used."""
+    from engine.palette import load_palette
+    from engine.training.check import census_table, check
+    from engine.training.layouts import find_held_out, find_pairs
+    from engine.training.store import Store
+
+    palette = load_palette(args.palette)
+    listings = [find_pairs(args.data, "train"), find_pairs(args.val, "val") if args.val else find_held_out(args.data)]
+    for listing in filter(None, listings):
+        with ProgressLine() as line:
+            found = check(
+                Store(listing, palette, None, 0), lambda done, pairs: line.show(f"Looking at pair {done}/{pairs} ")
+            )
+        print(f"{listing.folder} ({listing.layout}): {found.pairs:,} pairs, the smallest {found.smallest} px.")
+        for warning in found.warnings:
+            print(warning)
+        print(census_table(found, palette))
+
+
+def train_segmenter(args: argparse.Namespace) -> None:
+    from engine.palette import load_palette
+    from engine.segmentation.run import SEGMENTER, SegmenterRun
+    from engine.training.course import TrainRequest
+
+    palette = load_palette(args.palette)
+    request = TrainRequest(
+        data=args.data,
+        palette=palette,
+        recipe=segmenter_recipe_of(args, palette),
+        out=args.out,
+        minutes=args.minutes,
+        validation=args.val,
+        title=args.title,
+        licence=args.licence,
+    )
+    show_training(SegmenterRun(request))
+    print(f"The segmenter is {args.out / SEGMENTER}. The same command goes on with an unfinished run.")
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    from engine.evaluation.report import TABLES
+    from engine.evaluation.request import EvaluationRequest, settings_of
+    from engine.evaluation.run import run
+
+    settings = settings_of(args.preset, told_of(args), args.sweep)
+    precisions = {precision_for(args, setting.sampling) for setting in settings}
+    request = EvaluationRequest(
+        model=args.model or first_model(),
+        data=args.data,
+        out=args.out,
+        settings=settings,
+        samples=args.samples,
+        maps=args.maps,
+        fit=args.fit,
+        train=args.train,
+        segmenter=args.segmenter,
+        inception=args.inception,
+        lpips=args.lpips,
+        device=args.device,
+        precision=precisions.pop() if len(precisions) == 1 else "float32",  # compared alike
+    )
+    show_evaluation(run(request))
+    print((args.out / TABLES).read_text(encoding="utf-8"), end="")
+    print(f"Figures, sheets and pictures are in {args.out}")
+
+
+def segment(args: argparse.Namespace) -> None:
+    from engine.images import read_photo
+    from engine.label_files import save_label_map
+    from engine.segmentation.segmenter import load_segmenter, segmenter_for
+
+    photo = read_photo(args.photo)
+    segmenter = load_segmenter(args.segmenter) if args.segmenter else segmenter_for(palette_asked_for(args))
+    save_label_map(args.out, segmenter.segment(photo), segmenter.palette)
+    print(f"Saved {args.out}")
 
 
 def convert(args: argparse.Namespace) -> None:
@@ -208,7 +350,8 @@ def test(args: argparse.Namespace) -> int:
     import pytest
 
     os.chdir(ROOT)  # where pyproject.toml says what to test and how
-    return int(pytest.main(args.pytest))
+    processes = min(MOST_TESTING, os.cpu_count() or 1)
+    return int(pytest.main(args.pytest or ["-n", str(processes), "--dist", "loadfile"]))
 
 
 # `test` is not among them: it has pytest's exit status instead.
@@ -236,7 +379,10 @@ HANDLERS = {
     "edit": edit,
     "export": export,
     "swatches": swatches,
+    "segment": segment,
     "train": train,
+    "train-segmenter": train_segmenter,
+    "evaluate": evaluate,
     "convert": convert,
     "bench": bench,
 }
@@ -256,28 +402,66 @@ def sampling_of(args: argparse.Namespace) -> Sampling:
     """The settings of --preset, changed by the single options. Raises UserError."""
     from engine.presets import preset
 
+    seeds = tuple(range(args.seed, args.seed + args.variations))
+    return replace(preset(args.preset), seeds=seeds, **told_of(args))
+
+
+def told_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The fields of Sampling that single options name."""
     names = ("sampler", "steps", "guidance", "spacing", "guidance_interval", "noise")
-    told = given({name: getattr(args, name) for name in names})
-    return replace(preset(args.preset), seeds=tuple(range(args.seed, args.seed + args.variations)), **told)
+    return given({name: getattr(args, name) for name in names})
 
 
 def recipe_of(args: argparse.Namespace, palette: Palette) -> Recipe:
-    """The small recipe, changed by the file of --config, and that by the single options. Raises UserError.
+    """The recipe of --recipe, changed by what the model of --from is, by the file of --config, and by the single
+    options, in this order. Raises UserError.
 
     What the palette decides is the palette's: a file that says otherwise is refused.
     """
-    from engine.training.recipe import Recipe, small_recipe
+    from engine.training.recipe import RECIPES, Recipe
 
-    told = config_of(args.config, palette) if args.config else {}
-    recipe = small_recipe(palette.name, palette.size, palette.has_edges).to_dict()
+    decided = {"num_classes": palette.size, "instance_edges": palette.has_edges}
+    told = config_of(args.config, palette, decided) if args.config else {}
+    recipe = RECIPES[args.recipe](palette.name, palette.size, palette.has_edges).to_dict()
+    if args.base is not None:
+        recipe |= like_model(args.base, palette)
     options = {"images": args.images, "batch": args.batch, "learning_rate": args.lr, "seed": args.seed}
+    options |= {"cropping": args.crop, "drop_map": args.drop, "precision": args.precision, "min_snr": args.min_snr}
+    if args.ema:
+        options |= {"ema": args.ema[0], "more_emas": tuple(args.ema[1:])}
     shape = {"image_size": args.image_size, "model_channels": args.channels}
     network = {**recipe["network"], **told.get("network", {}), **given(shape)}
     return Recipe.from_dict({**recipe, **told, **given(options), "network": network})
 
 
-def config_of(file: Path, palette: Palette) -> dict[str, Any]:
-    """The recipe values that a JSON file names. Raises UserError, also where one contradicts `palette`."""
+def like_model(base: str, palette: Palette) -> dict[str, Any]:
+    """The recipe values that a model to begin with decides. Raises UserError."""
+    from engine.checkpoint import find_checkpoint, read_description
+    from engine.training.transfer import network_like
+
+    description = read_description(find_checkpoint(base))
+    network = network_like(description, palette).to_dict()
+    return {"network": network, "schedule": description.schedule, "diffusion_steps": description.diffusion_steps}
+
+
+def segmenter_recipe_of(args: argparse.Namespace, palette: Palette) -> SegmenterRecipe:
+    """The default recipe, changed by the file of --config, and that by the single options. Raises UserError.
+
+    Which classes are learnt is for the pairs to say: a file that names others is not obeyed in that.
+    """
+    from engine.segmentation.config import SegmenterRecipe
+
+    told = config_of(args.config, palette, {}) if args.config else {}
+    options = {"images": args.images, "batch": args.batch, "learning_rate": args.lr, "seed": args.seed}
+    network = {**told.get("network", {}), **given({"side": args.image_size}), "labels": []}
+    return SegmenterRecipe.from_dict({**told, **given(options), "palette": palette.name, "network": network})
+
+
+def config_of(file: Path, palette: Palette, decided_network: dict[str, object]) -> dict[str, Any]:
+    """The recipe values that a JSON file names. Raises UserError, also where one contradicts what the palette decides.
+
+    decided_network: what it decides of the network.
+    """
     from engine.types import UserError
 
     try:
@@ -287,7 +471,6 @@ def config_of(file: Path, palette: Palette) -> dict[str, Any]:
     if not (isinstance(told, dict) and isinstance(told.get("network", {}), dict)):
         raise UserError(f"{file} is not a recipe: it is no JSON object, or its network is none. Give one like a run's.")
     decided = {"palette": palette.name}
-    decided_network = {"num_classes": palette.size, "instance_edges": palette.has_edges}
     for values, fixed in ((told, decided), (told.get("network", {}), decided_network)):
         for name, value in fixed.items():
             if values.get(name, value) != value:
@@ -301,6 +484,14 @@ def config_of(file: Path, palette: Palette) -> dict[str, Any]:
 
 def given(options: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in options.items() if value is not None}
+
+
+def palette_asked_for(args: argparse.Namespace) -> Palette:
+    """That of --palette, or of the first model. Raises UserError."""
+    from engine.checkpoint import find_checkpoint, read_description
+    from engine.palette import load_palette
+
+    return load_palette(args.palette) if args.palette else read_description(find_checkpoint(first_model())).palette
 
 
 def first_model() -> str:
@@ -322,22 +513,6 @@ def read_map(args: argparse.Namespace, wanted: Palette) -> LabelMap:
     for remark in read.remarks:
         print(f"{args.map.name}: {remark}", file=sys.stderr)
     return read.labels
-
-
-def read_objects(args: argparse.Namespace) -> Instances | None:
-    """The numbers of objects of --instances, if it is given. Raises UserError."""
-    from engine.label_files import read_instances
-    from engine.types import MAX_INSTANCE, UserError
-
-    if args.instances is None:
-        return None
-    numbers = read_instances(args.instances)
-    if not 0 <= numbers.min() <= numbers.max() <= MAX_INSTANCE:
-        raise UserError(
-            f"{args.instances.name} holds {numbers.min()} to {numbers.max()}, outside 0 to {MAX_INSTANCE}. "
-            "Number the objects within that."
-        )
-    return numbers.astype("uint16")
 
 
 def open_port(host: str, ports: range | list[int]) -> int:
@@ -369,13 +544,16 @@ def save(
 ) -> None:
     """Run `frames` behind a progress bar, and save each picture, with its request inside, once it is finished.
 
-    like: the photo whose opacity and profile it keeps. Ctrl+C closes the frames, which cancels; what is saved stays.
+    like: the photo that it is an edit of, whose opacity, profile and EXIF it keeps, in the format that `out` names.
+    Ctrl+C closes the frames, which cancels; what is saved stays.
     """
     from app.batch.job import plan_text
-    from engine.images import save_png
+    from engine.images import save_photo, save_png
     from engine.record import record
 
     print(plan_text(model, request), file=sys.stderr)
+    if out.suffix.lower() != ".png":
+        print(f"A {out.suffix} keeps no request inside: the picture can't say later what made it.", file=sys.stderr)
     saved: list[Path] = []
     started, note = time.monotonic(), ""
     try:
@@ -388,11 +566,43 @@ def save(
                 line.show(bar(frame.step, frame.steps, seconds, left))
                 for seed, picture in zip(frame.seeds, frame.pictures, strict=True) if frame.finished else ():
                     file = out if len(request.sampling.seeds) == 1 else out.with_stem(f"{out.stem}-{seed}")
-                    save_png(file, picture, record(request, model.palette.name, seed), like)
+                    told = record(request, model.palette.name, seed)
+                    save_photo(file, picture, like, told) if like else save_png(file, picture, told)
                     saved.append(file)
     finally:
         for file in saved:
             print(f"Saved {file}")
+
+
+def show_training(run: Run | SegmenterRun) -> None:
+    """Train behind a progress line; a line for each validation stays. Ctrl+C saves what was learnt."""
+    for warning in run.warnings:
+        print(" ".join(warning.split()), file=sys.stderr)
+    started = time.monotonic()
+    with contextlib.closing(run.reports()) as reports, ProgressLine() as line:
+        for report in reports:
+            p = report.progress
+            so_far = bar(p.step, p.steps, time.monotonic() - started, report.seconds_left)
+            speed = "finished before" if p.loss is None else f"{p.images_per_second:.1f} images/s, loss {p.loss:.3f}"
+            line.show(f"{so_far}, {speed} ")
+            if report.errors:
+                line.end()
+                print(f"step {p.step}: {report.errors}, samples in {report.sheet}", flush=True)
+
+
+def show_evaluation(events: Generator[Looked]) -> None:
+    """Run `events` to their end behind a progress line, with a line for each setting that is measured."""
+    worked, spent, before = 0, 0.0, time.monotonic()
+    with contextlib.closing(events), ProgressLine() as line:
+        for p in events:
+            now = time.monotonic()
+            if p.made > worked:  # what was there before costs next to nothing
+                spent += now - before
+            before, worked = now, p.made
+            left = f", at most {clock(spent / p.made * (p.pictures - p.done))} left" if p.made else ""
+            line.show(f"{p.text}: picture {p.done}/{p.pictures}{left}")
+            if p.measured:
+                line.tell(p.measured.text())
 
 
 def show_folder(events: Generator[Progress], out: Path, quiet: bool) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,15 @@ from gradio.utils import get_upload_folder
 
 from app.canvas import Painted
 from app.catalogue import Offer
+from app.edit_files import EditFiles, read_parts
 from app.handlers import Desk, Update
 from app.project import keep_photo
-from app.settings import DEFAULT_STRENGTH, Settings
+from app.settings import DEFAULT_BLEND, DEFAULT_STRENGTH, Settings
 from engine.images import read_photo_file
 from engine.maps import read_map
 from engine.palette import load_palette, palette_names
 from engine.presets import DEFAULT, preset
-from engine.types import MAX_SEED, UserError
+from engine.types import MAX_SEED, Resampling, UserError
 
 
 class Endpoints:
@@ -85,7 +86,7 @@ class Endpoints:
     def edit(
         self,
         photo: FileData,
-        map: FileData,
+        map: FileData | None = None,
         model: str | None = None,
         seed: int | None = None,
         variations: int = 1,
@@ -94,20 +95,55 @@ class Endpoints:
         steps: int | None = None,
         quality: str = DEFAULT,
         class_guidance: dict[str, float] | None = None,
+        region: FileData | None = None,
+        base_map: FileData | None = None,
+        fit: str | None = None,
+        grow: int | None = None,
+        feather: int | None = None,
+        blend: str = DEFAULT_BLEND,
+        whole: bool = False,
+        resample: list[int] | None = None,
+        resample_band: list[float] | None = None,
+        then: list[Any] | None = None,
     ) -> Iterator[list[FileData]]:
-        """Regenerates a photo where the map says a class; where it is unlabelled, every pixel stays as it is.
+        """Regenerates a part of a photo; outside of it every pixel stays as it is.
 
         Parameters:
             photo: the photo
-            map: a label map of the photo's proportions
+            map: a label map of the photo's proportions; without it the photo's own is found, given a segmenter for it
             strength: above 0 up to 1, how far to depart from the photo
+            region: white where the photo may change
+            base_map: without a region, what differs from this map changes; without both, what the map labels at all
+            fit: stretch or crop, for maps and regions of other proportions than the photo's
+            grow: pixels by which the region is grown; by default 4 for a map's changes, else 0
+            feather: pixels over which the new picture sets in, from the region's edge inwards
+            blend: plain, matched or gradient
+            whole: compute the whole photo, not windows around the region
+            resample: [jump, repeats]: every jump steps are walked so often
+            resample_band: [from, to], only between these shares of the noise levels; by default all of them, [0, 1]
+            then: [[region, seed], ...]: parts of the region that are made once more, from seeds of their own
         """
-        settings = self._settings(model, seed, variations, guidance, steps, quality, class_guidance, strength)
-        try:
-            key = keep_photo(read_photo_file(uploaded(photo)), self._desk.outputs)
-        except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        yield from self._pictures(self._desk.repaint(self._map(map, settings.model), key, settings, owner()))
+        given = self._settings(model, seed, variations, guidance, steps, quality, class_guidance)
+        palette = self._models()[given.model].palette
+        with in_words():
+            told = [None if each is None else uploaded(each) for each in (map, base_map, region)]
+            again = tuple((uploaded(part), new_seed) for part, new_seed in then or ())
+            files = EditFiles(uploaded(photo), *told, again=again, fit=fit, first="blank", scaled=True)
+            file = read_photo_file(files.photo)
+            parts = read_parts(files, file, palette)
+            settings = replace(
+                given,
+                strength=strength,
+                growth=parts.growth if grow is None else grow,
+                feather=feather,
+                blend=blend,
+                extent="whole" if whole else "windows",
+                resampling=Resampling(*resample or (1, 1), tuple(resample_band or (0.0, 1.0))),
+                rerolls=parts.rerolls,
+            )
+            key = keep_photo(file, self._desk.outputs)
+        painted = Painted(parts.labels, palette.name, region=parts.region)
+        yield from self._pictures(self._desk.repaint(painted, key, settings, owner()))
 
     def _settings(
         self,
@@ -118,20 +154,13 @@ class Endpoints:
         steps: int | None,
         quality: str,
         class_guidance: dict[str, float] | None,
-        strength: float = DEFAULT_STRENGTH,
     ) -> Settings:
-        """Raises gr.Error."""
+        """What `render` and `edit` both take. Raises gr.Error."""
         told = {"guidance": guidance, "steps": steps}
-        try:
+        with in_words():
             sampling = replace(preset(quality), **{name: value for name, value in told.items() if value is not None})
             scales = tuple((class_guidance or {}).items())
-            return Settings(self._model(model), seed, sampling, strength, variations, class_guidance=scales)
-        except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        except (AttributeError, TypeError) as error:  # nothing looks at the types of what a client sends
-            raise gr.Error(
-                f"A setting is of a wrong type ({error}). See docs/endpoints.md.", print_exception=False
-            ) from None
+            return Settings(self._model(model), seed, sampling, count=variations, class_guidance=scales)
 
     def _model(self, name: str | None) -> str:
         usable = [each for each, offer in self._models().items() if not offer.problem]
@@ -143,11 +172,9 @@ class Endpoints:
 
     def _map(self, file: FileData, model: str) -> Painted:
         """Raises gr.Error."""
-        try:
-            read = read_map(uploaded(file), self._models()[model].palette)
-        except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        return Painted(read.labels, self._models()[model].palette.name)
+        palette = self._models()[model].palette
+        with in_words():
+            return Painted(read_map(uploaded(file), palette).labels, palette.name)
 
     @staticmethod
     def _pictures(updates: Generator[Update]) -> Iterator[list[FileData]]:
@@ -162,6 +189,19 @@ class Endpoints:
         if last.status.kind != "done":
             raise gr.Error(last.status.text, print_exception=False)
         yield [FileData(path=str(entry.path), orig_name=entry.path.name).model_dump() for entry in last.entries]
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Turns what can't be used into an error that reaches the client."""
+    try:
+        yield
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    except (AttributeError, TypeError, ValueError) as error:  # nothing looks at the types of what a client sends
+        raise gr.Error(
+            f"A setting is of a wrong type ({error}). See docs/endpoints.md.", print_exception=False
+        ) from None
 
 
 def palette_told(name: str) -> dict[str, Any]:

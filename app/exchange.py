@@ -93,24 +93,34 @@ class ExchangeTab:
                 visible=False,
             )
 
-    def wire(self, canvas: Any, status: Any, model: Any, photo: Any, fields: list[Any], with_map: str) -> None:
-        """with_map: the script that puts the newest map in the place of the canvas, which comes first."""
-        self.canvas, self.status = canvas, status
+    def wire(
+        self,
+        widgets: dict[str, Any],
+        fields: list[Any],
+        lay: Callable[[Painted, Any, str], dict],
+        outputs: list[Any],
+        with_photo: str,
+    ) -> None:
+        """widgets: canvas, status, model and photo of the page. lay: a map in place of the one on the desk, on the
+        photo's version if one is open, and what to say, as values of `outputs`. with_photo: the script that puts the
+        newest map and version in the first two places.
+        """
+        canvas, status, model, photo = (widgets[name] for name in ("canvas", "status", "model", "photo"))
+        self.lay, self.status = lay, status
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         linked = [self.link, status]
-        export = self.export.click(self.on_export, [canvas, self.kind, model], linked, js=with_map, **quiet)
-        save = self.save.click(self.on_save, [canvas, photo, *fields], linked, js=with_map, **quiet)
+        newest = {"js": with_photo, **quiet}
+        export = self.export.click(self.on_export, [canvas, photo, self.kind, model], linked, **newest)
+        save = self.save.click(self.on_save, [canvas, photo, *fields], linked, **newest)
         for pressed in (export, save):
             pressed.success(None, self.link, None, js=DOWNLOAD)
         proposed = [self.table, self.apply, status]
-        self.propose.click(self.on_propose, [canvas, self.target], proposed, js=with_map, **quiet)
-        edited = [canvas, self.target, self.table]
-        self.apply.click(self.on_apply, edited, [canvas, status], js=with_map, **quiet)
-        watched = [canvas, status]
-        self.watch.click(self.on_watch, [self.path, model], watched, concurrency_limit=None, **quiet)
+        self.propose.click(self.on_propose, [canvas, photo, self.target], proposed, **newest)
+        self.apply.click(self.on_apply, [canvas, photo, self.target, self.table], outputs, **newest)
+        self.watch.click(self.on_watch, [self.path, model, photo], outputs, concurrency_limit=None, **quiet)
         self.unwatch.click(self.on_unwatch, None, status, **quiet)
 
-    def on_export(self, painted: Painted | None, kind: str, model: str) -> dict:
+    def on_export(self, painted: Painted | None, photo: str | None, kind: str, model: str) -> dict:
         return self._linked(lambda: self._export(painted, kind, model))
 
     def on_save(self, painted: Painted | None, photo: str | None, *values: Any) -> dict:
@@ -141,10 +151,11 @@ class ExchangeTab:
         """The desk as a project: with the pictures of the last run that were not rejected. Raises UserError."""
         if painted is None:
             raise UserError(NOTHING)
-        shot = self.desk.photo(photo) if self.desk.has_photo(photo) else None
+        photos = self.desk.photos
+        shot, stack, layers = photos.project_parts(photo) if photos.stacks.has(photo) else (None, {}, ())
         results = tuple(entry.path for entry in self.desk.history.last_run() if not entry.rejected)
         path = self._path("project", SUFFIX)
-        write_project(path, project_of(painted, settings_of(*locked(values)), shot, results))
+        write_project(path, project_of(painted, settings_of(*locked(values)), shot, results, stack, layers))
         return path
 
     def _path(self, name: str, suffix: str) -> Path:
@@ -154,7 +165,7 @@ class ExchangeTab:
 
     # --- Another palette ---
 
-    def on_propose(self, painted: Painted | None, target: str | None) -> dict:
+    def on_propose(self, painted: Painted | None, photo: str | None, target: str | None) -> dict:
         """A table of what each class of the map would become."""
         try:
             source, wanted = palettes_of(painted, target)
@@ -180,7 +191,9 @@ class ExchangeTab:
             self.status: done(f"{said} Edit the table where you know better, then press Apply."),
         }
 
-    def on_apply(self, painted: Painted | None, target: str | None, rows: list[list[str | None]] | None) -> dict:
+    def on_apply(
+        self, painted: Painted | None, photo: str | None, target: str | None, rows: list[list[str | None]] | None
+    ) -> dict:
         """The map in the other palette, by the table as it was edited."""
         try:
             source, wanted = palettes_of(painted, target)
@@ -189,14 +202,12 @@ class ExchangeTab:
         except UserError as error:
             return {self.status: problem(error)}
         said = "".join(f" {each.pixels:,} pixels of {each.name} are unlabelled now." for each in lost)
-        return {
-            self.canvas: Painted(labels, wanted.name, instances=painted.instances),
-            self.status: done(f"The map is in {wanted.title} now; Undo brings the former one back.{said}"),
-        }
+        said = f"The map is in {wanted.title} now; Undo brings the former one back.{said}"
+        return self.lay(Painted(labels, wanted.name, instances=painted.instances), photo, said)
 
     # --- A file that is watched ---
 
-    def on_watch(self, request: gr.Request, path: str | None, model: str) -> Iterator[dict]:
+    def on_watch(self, request: gr.Request, path: str | None, model: str, photo: str | None) -> Iterator[dict]:
         """The map of a file, each time it is saved; ends when Stop watching is pressed, or another file watched."""
         path = (path or "").strip()
         if not path:
@@ -212,7 +223,7 @@ class ExchangeTab:
             labels, note = within_sides(change.read.labels)
             remarks = " ".join(change.read.remarks)
             said = f"Watching {Path(path).name}: read at {datetime.datetime.now():%H:%M:%S}. {remarks}{note}"
-            yield {self.canvas: Painted(labels, palette.name), self.status: done(said.strip())}
+            yield self.lay(Painted(labels, palette.name), photo, said.strip())
 
     def on_unwatch(self, request: gr.Request) -> str:
         ended = self.end_watch(request)

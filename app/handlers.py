@@ -12,29 +12,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
-from app.canvas import MIN_SIDE, Painted
+from app.canvas import Painted
 from app.drafts import Draft, Drafts, key_of
 from app.history import Entry, History
 from app.jobs import Cancelled, Waiting, Worker
-from app.orders import Order, edit_order, render_order
-from app.pictures import data_url
-from app.project import OUTPUTS, is_key, keep, keep_photo, photo_path
+from app.orders import Order, again_order, edit_order, render_order
+from app.photos import Laid, Photos, first_map, map_size
+from app.pictures import as_seen
+from app.project import OUTPUTS, keep
 from app.settings import Settings, precision_of
 from app.shelf import Load, Shelf
 from app.sight import drawn, told
 from app.words import announcement, place, progress, readable, results, saved, sentences, where
 from engine import pipeline
 from engine.device import PrecisionName
-from engine.images import MAX_KEPT_BYTES, PhotoFile, read_photo, read_photo_file, read_request, resize_photo
+from engine.images import MAX_KEPT_BYTES, read_photo_file, read_request
 from engine.memory import is_out_of_memory
-from engine.palette import Palette
+from engine.palette import Palette, load_palette
 from engine.record import render_request
 from engine.seen import seen
-from engine.types import Photo, UserError
-
-PHOTO_MAP_SIDE = 1024  # a photo is painted over at up to this many pixels on its long side
+from engine.segmentation import segmenter_for
+from engine.types import Photo, Region, UserError
 
 State = Literal["waiting", "forming", "done", "stopped"]
 MakeOrder = Callable[[Palette], Order]
@@ -65,6 +63,7 @@ class Update:
     """One moment of a job: what to say, and all pictures of its run in order. Without a run those shown stay.
 
     shape: height and width of the pictures, 0 where not known yet. quiet: of a job that nobody pressed for (Live).
+    laid: what became of the open photo, where the job changed that.
     """
 
     status: Status
@@ -72,6 +71,7 @@ class Update:
     cells: tuple[Cell, ...] = ()
     shape: tuple[int, int] = (0, 0)
     quiet: bool = False
+    laid: Laid | None = None
 
     @property
     def seed(self) -> int | None:
@@ -81,15 +81,6 @@ class Update:
     def entries(self) -> tuple[Entry, ...]:
         """The pictures that are finished and kept so far."""
         return tuple(cell.entry for cell in self.cells if cell.entry)
-
-
-@dataclass(frozen=True)
-class OpenPhoto:
-    """A photo to paint over. key: what the desk knows it by; painted: an empty map of its shape, the photo under it."""
-
-    key: str
-    painted: Painted
-    message: str
 
 
 class Desk:
@@ -105,27 +96,10 @@ class Desk:
         """precision: “auto” leaves it to the device and to what is asked for; any other holds for all."""
         self.outputs, self.shelf = outputs or OUTPUTS, Shelf(load, device, precision)
         self.history = History(self.outputs)
-        self.worker, self.drafts = Worker(), Drafts()
+        self.worker, self.drafts, self.photos = Worker(), Drafts(), Photos(self.outputs)
 
     def cancel(self, owner: str) -> Status:
         return Status("Stopping …", "busy") if self.worker.cancel(owner) else Status("Nothing is running.")
-
-    def open_photo(self, path: Path, palette: Palette) -> OpenPhoto:
-        """Takes in a photo, upright, to be painted over. Raises UserError."""
-        file, shown = read_photo_file(path), read_photo(path)
-        height, width = file.pixels.shape[:2]
-        scale = min(1.0, PHOTO_MAP_SIDE / max(height, width))
-        size = tuple(max(MIN_SIDE, round(side * scale)) for side in (height, width))
-        labels = np.full(size, palette.unlabelled, np.uint8)
-        painted = Painted(labels, palette.name, data_url(resize_photo(shown, *size)))
-        message = f"Photo of {width} x {height} px. Paint on it what should be there, then press Repaint."
-        return OpenPhoto(keep_photo(file, self.outputs), painted, message)
-
-    def lay_photo(self, file: PhotoFile, painted: Painted) -> OpenPhoto:
-        """Puts a photo under a map that was painted on it. Raises UserError."""
-        key = keep_photo(file, self.outputs)
-        shown = resize_photo(read_photo(photo_path(key, self.outputs)), *painted.labels.shape)
-        return OpenPhoto(key, replace(painted, under=data_url(shown)), "")
 
     def take_in(self, results: tuple[bytes, ...]) -> Update:
         """Pictures of a project, kept with those made here; its status says what is left out, and why.
@@ -156,16 +130,6 @@ class Desk:
         file = read_photo_file(content, MAX_KEPT_BYTES)
         return [self.history.add(keep(file.pixels, stored, self.outputs, file), stored, run)]
 
-    def has_photo(self, key: object) -> bool:
-        """Whether a key, as the browser kept it, still leads to a photo."""
-        return isinstance(key, str) and is_key(key) and photo_path(key, self.outputs).is_file()
-
-    def photo(self, key: object) -> PhotoFile:
-        """The photo of a key, with its own values. Raises UserError where there is none."""
-        if not self.has_photo(key):
-            raise UserError("No photo is open. Open one first.")
-        return read_photo_file(photo_path(str(key), self.outputs), MAX_KEPT_BYTES)
-
     # --- What can be asked for ---
 
     def generate(self, painted: Painted | None, settings: Settings, owner: str) -> Generator[Update]:
@@ -174,32 +138,84 @@ class Desk:
         shape = shape_of(painted)
         yield from self._run(owner, lambda: self._made(chosen, shape, lambda p: render_order(painted, chosen, p)))
 
-    def repaint(self, painted: Painted | None, key: str | None, settings: Settings, owner: str) -> Generator[Update]:
-        """Regenerates what is painted on the open photo."""
+    def repaint(self, painted: Painted | None, version: object, settings: Settings, owner: str) -> Generator[Update]:
+        """Regenerates what is wanted of the open photo: what is selected, else what was painted."""
         chosen = settings.drawn()
 
         def order(palette: Palette) -> Order:
-            return edit_order(painted, self.photo(key), chosen, palette)
+            return self._edit_order(painted, version, chosen, palette)
 
         yield from self._run(owner, lambda: self._made(chosen, shape_of(painted), order))
 
-    def live(self, painted: Painted | None, settings: Settings, owner: str, key: str | None = None) -> Iterator[Update]:
+    def reroll(
+        self, area: Region, seed: int, version: object, shown: str, settings: Settings, owner: str
+    ) -> Iterator[Update]:
+        """The edit that made the result in front once more, with new noise in an area of it.
+
+        shown: the result's id in the history, or a draft's key. As many variations are made as the settings say.
+        """
+
+        def work() -> Generator[Update]:
+            stored = read_request(self.result(shown).path) or {}
+            former = render_request(stored)
+            chosen = replace(
+                settings, model=former.model, sampling=former.sampling, seed=former.sampling.seeds[0], one_seed=True
+            )
+            file = self.photos.stacks.picture(version)
+            yield from self._made(
+                chosen, former.labels.shape, lambda palette: again_order(stored, file, area, seed, chosen, palette)
+            )
+
+        yield from self._run(owner, work)
+
+    def result(self, shown: str) -> Entry:
+        """The result in front, by its id or a draft's key; a draft is kept first. Raises UserError."""
+        if not shown:
+            raise UserError("No result is in front. Press Repaint, or choose one of the results.")
+        return self.keep_draft(shown) if self.drafts.get(shown) else self.history.get(shown)
+
+    def find_map(self, painted: Painted | None, version: object, palette: Palette, owner: str) -> Iterator[Update]:
+        """What the photo shows becomes its first map."""
+
+        def work() -> Generator[Update]:
+            yield Update(Status("Finding the map: loading what finds it …", "busy", 0.0))
+            laid = self.photos.at(version)
+            segmenter = segmenter_for(palette)
+            size = map_size(laid.file)
+            yield Update(Status("Finding the map: looking at the photo …", "busy", 0.3))
+            labels = segmenter.segment(as_seen(laid.file, *size))
+            yield Update(Status("Finding the map …", "busy", 0.9))  # a Cancel that came meanwhile counts here
+            found = Painted(labels, palette.name)
+            message = "This is what the photo shows, as far as we can tell. Mend it where it is wrong, or paint."
+            laid = self.photos.with_first_map(version, painted, found, message)
+            yield Update(Status(laid.message, "done"), laid=laid)
+
+        yield from self._run(owner, work)
+
+    def live(self, painted: Painted | None, settings: Settings, owner: str, version: object = None) -> Iterator[Update]:
         """One picture of what is on the desk, at once and roughly, then as it is set; kept only on request.
 
-        key: of the open photo, if there is one. It gives way to a run that the artist pressed for: then nothing is
+        version: of the open photo, if there is one. It gives way to a run that the artist pressed for: then nothing is
         yielded.
         """
-        file = None
 
         def order(chosen: Settings, palette: Palette) -> Order:
-            nonlocal file
-            if not self.has_photo(key):
+            if not self.photos.stacks.has(version):
                 return render_order(painted, chosen, palette)
-            file = file or self.photo(key)  # read once for the draft and what refines it
-            return edit_order(painted, file, chosen, palette)
+            return self._edit_order(painted, version, chosen, palette)
 
         chosen = replace(settings, seed=settings.seed or 0, count=1)
         yield from self._run(owner, lambda: self._drafted(chosen, order), pressed=False)
+
+    def _edit_order(self, painted: Painted | None, version: object, chosen: Settings, palette: Palette) -> Order:
+        """Raises UserError."""
+        stacks = self.photos.stacks
+        stack, file, base = stacks.load(version), stacks.picture(version), None
+        if painted is not None:
+            base = first_map(stack, load_palette(painted.palette), painted.labels.shape)
+        order = edit_order(painted, file, chosen, palette, base)
+        stacks.note(order.first_record, str(version))
+        return order
 
     def sight(self, painted: Painted | None, settings: Settings) -> tuple[Photo, str]:
         """The map as the model sees it, and that in words. Raises UserError."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.settings import Settings
 from engine.record import UNSAID, pack_reroll, unpack_reroll
-from engine.types import MAX_SEED, Sampling, UserError, check_guidance, check_side
+from engine.types import MAX_SEED, Resampling, Sampling, UserError, check_guidance, check_side
 
 
 def settings_to_json(settings: Settings) -> dict[str, Any]:
@@ -23,6 +23,8 @@ def settings_from_json(stored: dict[str, Any]) -> Settings:
         known = {each.name: stored[each.name] for each in fields(Settings) if each.name in stored}
         if "sampling" in known:
             known["sampling"] = _sampling(known["sampling"])
+        if "resampling" in known:
+            known["resampling"] = resampling_from(known["resampling"])
         known["class_guidance"] = tuple((str(name), float(scale)) for name, scale in known.get("class_guidance", ()))
         known["rerolls"] = tuple(unpack_reroll(each) for each in known.get("rerolls", ()))
         settings = Settings(**known)
@@ -30,6 +32,11 @@ def settings_from_json(stored: dict[str, Any]) -> Settings:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"They are damaged ({error}). Set the desk anew.") from error
     return settings
+
+
+def resampling_from(stored: dict[str, Any]) -> Resampling:
+    """What `asdict` made of it, and JSON of that. Raises TypeError, ValueError or UserError."""
+    return Resampling(**{**stored, "band": tuple(stored["band"])} if "band" in stored else stored)
 
 
 def _sampling(stored: dict[str, Any]) -> Sampling:

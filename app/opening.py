@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from app.bundle import Project, is_project, read_project
 from app.canvas import MAX_SIDE, MIN_SIDE, Painted
-from app.kept_settings import settings_from_json, settings_to_json
+from app.kept_settings import resampling_from, settings_from_json, settings_to_json
 from app.settings import DEFAULT_STRENGTH, Settings, scales_by_name
 from engine.images import PhotoFile, read_request, resize_labels
 from engine.label_colours import Ambiguity, Choices
 from engine.label_files import NO_CHOICES, palette_named_in, read_label_map
 from engine.palette import Palette, load_palette, palette_names
-from engine.record import render_request
+from engine.record import UNSAID_OF_EDITS, render_request, unpack
 from engine.translate import translate
-from engine.types import Sampling, UserError
+from engine.types import Region, Reroll, Sampling, UserError
 
 
 @dataclass(frozen=True)
 class Opened:
     """A file that was opened onto the desk: a map, a result with the settings that made it, or a whole project.
 
-    choices: colours of the map whose class was guessed; opened again with the artist's choices, it has fewer. photo and
-    results (PNGs) are a project's.
+    painted is None for a photo that was saved with its edits: `stored`, a picture's record, tells which. choices:
+    colours of the map whose class was guessed; opened again with the artist's choices, it has fewer. photo, its version
+    (`stack` as JSON, the files of its `layers`) and results (PNGs) are a project's.
     """
 
-    painted: Painted
+    painted: Painted | None
     message: str
     settings: Settings | None = None
     choices: tuple[Ambiguity, ...] = ()
     photo: PhotoFile | None = None
+    stack: dict = field(default_factory=dict)
+    layers: tuple[bytes, ...] = ()
     results: tuple[bytes, ...] = ()
+    stored: dict = field(default_factory=dict)
 
 
 def open_map(path: Path, palette: Palette, choices: Choices = NO_CHOICES) -> Opened:
@@ -45,7 +50,7 @@ def open_map(path: Path, palette: Palette, choices: Choices = NO_CHOICES) -> Ope
         return open_project(read_project(path))
     stored = read_request(path)
     if stored is not None:
-        return open_result(stored)
+        return Opened(None, "", stored=stored) if stored.get("kind") == "photo" else open_result(stored)
     named = palette_named_in(path)  # one of ours, or None
     read = read_label_map(path, load_palette(named) if named else palette, choices)
     labels, note = within_sides(read.labels)
@@ -71,22 +76,30 @@ def open_project(project: Project) -> Opened:
             remarks.append(f"The settings are left out. {error}")
     message = " ".join([f"The project is back on the desk ({_contents(project)}).{note}", *remarks])
     painted = Painted(labels, name, instances=instances)
-    return Opened(painted, message, settings, photo=project.photo, results=project.results)
+    parts = {"photo": project.photo, "stack": project.stack, "layers": project.layers, "results": project.results}
+    return Opened(painted, message, settings, **parts)
 
 
 def project_of(
-    painted: Painted, settings: Settings, photo: PhotoFile | None = None, results: tuple[Path | bytes, ...] = ()
+    painted: Painted,
+    settings: Settings,
+    photo: PhotoFile | None = None,
+    results: tuple[Path | bytes, ...] = (),
+    stack: dict | None = None,
+    layers: tuple[Path | bytes, ...] = (),
 ) -> Project:
-    """What is on the desk, to be written by `write_project`. results: the PNGs that go with it."""
+    """What is on the desk, to be written by `write_project`. results: the PNGs that go with it; stack, layers: the
+    photo's version."""
     palette = load_palette(painted.palette)
-    return Project(painted.labels, palette, painted.instances, photo, settings_to_json(settings), results)
+    kept = settings_to_json(settings)
+    return Project(painted.labels, palette, painted.instances, photo, kept, results, stack=stack or {}, layers=layers)
 
 
 def _contents(project: Project) -> str:
     """“map, photo, 3 results”."""
-    count = len(project.results)
+    counts = {"edit": len(project.layers), "result": len(project.results)}
     parts = ["map", "objects" if project.instances is not None else "", "photo" if project.photo else ""]
-    return ", ".join(filter(None, [*parts, f"{count} result{'s' * (count > 1)}" if count else ""]))
+    return ", ".join(filter(None, [*parts, *(f"{n} {what}{'s' * (n > 1)}" for what, n in counts.items() if n)]))
 
 
 def open_result(stored: dict) -> Opened:
@@ -107,12 +120,44 @@ def open_result(stored: dict) -> Opened:
         side=request.side,
         class_guidance=scales_by_name(palette, request.class_guidance),
         rerolls=() if note else request.rerolls,  # of the map's own size
+        **edit_settings(stored),
     )
     instances = None if request.instances is None else within_sides(request.instances)[0]
     message = f"The map and the settings of this result are back on the desk (seed {seed}).{note}"
     if stored.get("kind") == "edit":
         message += " It was painted on a photo: open that too, to repaint it."
-    return Opened(Painted(labels, name, instances=instances), message, settings)
+    return Opened(Painted(labels, name, instances=instances), message, settings, stored=stored)
+
+
+def edited_map(stored: dict, size: tuple[int, int]) -> tuple[Painted, Region, Settings]:
+    """What an edit was made from, at a size to paint on: its map, its region (H, W) bool, and its settings.
+
+    Raises UserError where the record is damaged.
+    """
+    opened, request = open_result(stored), render_request(stored)
+    numbers = None if request.instances is None else resize_labels(request.instances, *size)
+    painted = replace(opened.painted, labels=resize_labels(request.labels, *size), instances=numbers)
+    try:
+        region = unpack(stored["region"])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"The picture's record is damaged ({error}). Its region can't be read.") from None
+    areas = ((resize_labels(each.region.astype(np.uint8), *size) > 0, each.seed) for each in request.rerolls)
+    settings = replace(opened.settings, rerolls=tuple(Reroll(*each) for each in areas))
+    return painted, resize_labels(region, *size) > 0, settings
+
+
+def edit_settings(stored: dict) -> dict[str, Any]:
+    """What a record says of an edit beside its strength, as fields of Settings; nothing where it is no edit's.
+
+    Raises UserError where it is damaged.
+    """
+    if stored.get("kind") != "edit":
+        return {}
+    said = {name: stored.get(name, unsaid) for name, unsaid in UNSAID_OF_EDITS.items()}
+    try:
+        return {**said, "resampling": resampling_from(stored.get("resampling", {}))}
+    except (TypeError, ValueError) as error:
+        raise UserError(f"The picture's record is damaged ({error}). Its settings can't be read.") from None
 
 
 def strength_in(stored: dict) -> float:

@@ -8,12 +8,17 @@ from typing import Any
 
 import gradio as gr
 
+from app.kept_settings import resampling_from
 from app.settings import (
     CUSTOM,
+    DEFAULT_BLEND,
+    DEFAULT_GROWTH,
     DEFAULT_STRENGTH,
+    HARMONISING,
     MAX_PICTURES,
     Settings,
     class_scales,
+    harmonising_of,
     quality_of,
     scales_text,
 )
@@ -32,6 +37,10 @@ SPACINGS = [
     ("Rounded (published)", "even"),
     ("Whole stride (published)", "stride"),
 ]
+BLENDS = [("Plain", "plain"), ("Matched", "matched"), ("Gradient", "gradient")]
+HARMONISE = [("Off", "off"), ("Light", "light"), ("Strong", "strong"), ("Custom", CUSTOM)]  # as with Quality
+PHOTO_COUNT = 3  # variations of an edit, unless the artist says otherwise
+PHOTO_COUNT_AT = 13  # where they stand among the values that `settings_of` takes
 GUIDANCE = (1.0, 5.0)  # what the slider offers, unless an opened picture has more
 
 SHOWN = ("guidance", "steps", "sampler", "spacing")  # the fields of Sampling that have a widget
@@ -55,7 +64,8 @@ NAME = f"""(...now) => {{
     const name = Object.entries({QUALITIES}).find(same)?.[0] ?? '{CUSTOM}';
     return [{{__type__: 'update', value: name, info: {SAY}[name]}}];
 }}"""
-# In the browser, like the map: a reload brings the settings back. Another number of them is another version's.
+# In the browser, like the map: a reload brings the settings back, Quality (the first) with its sentence. Another number
+# of them is another version's.
 KEPT = "spadework-settings"
 KEEP = f"""(...now) => {{
     if (performance.now() < (window.spadeworkRestored ?? Infinity)) return; // values are still on their way in
@@ -65,22 +75,62 @@ RESTORE = f"""(...now) => {{
     let kept = null;
     try {{ kept = JSON.parse(localStorage.getItem('{KEPT}')); }} catch {{ /* no storage: what is there stays */ }}
     window.spadeworkRestored = performance.now() + 800;
-    return Array.isArray(kept) && kept.length === now.length ? kept : now;
+    if (!Array.isArray(kept) || kept.length !== now.length) return now;
+    const [name, ...rest] = kept;
+    return [{{__type__: 'update', value: name, info: {SAY}[name]}}, ...rest];
 }}"""
 ROLL = f"() => Math.floor(Math.random() * {MAX_SEED + 1})"
 
 
-class SettingsPanel:
-    """The widgets under Generate. Built where it stands in the layout; `model` is a widget elsewhere on the page."""
+class EditSettings:
+    """The widgets of an edit: those one needs at hand, built where they stand, and by `advanced` the others."""
 
-    def __init__(self, model: gr.Dropdown) -> None:
-        self.model = model
+    def __init__(self) -> None:
+        self.strength = gr.Slider(
+            0.05, 1, DEFAULT_STRENGTH, step=0.05, label="Strength", elem_id="sw-strength", buttons=[]
+        )
+        with gr.Row(elem_classes="sw-numbers"):
+            self.growth = gr.Number(DEFAULT_GROWTH, label="Grow, px", precision=0, elem_id="sw-grow", min_width=90)
+            self.feather = gr.Number(
+                None, label="Soft edge, px", placeholder="auto", precision=0, elem_id="sw-soft", min_width=110
+            )
+
+    def advanced(self) -> None:
+        self.blend = gr.Radio(BLENDS, value=DEFAULT_BLEND, label="Blend with the photo", elem_id="sw-blend")
+        self.harmonise = gr.Radio(
+            HARMONISE, value="off", label="Harmonise", info="Stronger fits borders better, and takes longer.",
+            elem_id="sw-harmonise",
+        )  # fmt: skip
+        self.hidden = gr.JSON(hidden_of(Settings("")), visible=False)
+
+    @property
+    def fields(self) -> list[Any]:
+        """In the order in which `settings_of` takes them, its last."""
+        return [self.growth, self.feather, self.blend, self.harmonise, self.hidden]
+
+    def set_to(self, settings: Settings) -> dict:
+        return {
+            self.strength: settings.strength,
+            self.growth: settings.growth,
+            self.feather: settings.feather,
+            self.blend: settings.blend,
+            self.harmonise: harmonising_of(settings.resampling),
+            self.hidden: hidden_of(settings),
+        }
+
+
+def hidden_of(settings: Settings) -> dict[str, Any]:
+    """What of an edit no widget shows."""
+    return {"extent": settings.extent, "resampling": asdict(settings.resampling)}
+
+
+class SettingsPanel:
+    """The widgets under Generate. Built where it stands in the layout; `model` and `edit` are elsewhere on the page."""
+
+    def __init__(self, model: gr.Dropdown, edit: EditSettings) -> None:
+        self.model, self.edit = model, edit
         self.rerolls = gr.State(())
         start = preset(DEFAULT)
-        self.strength = gr.Slider(
-            0.05, 1, DEFAULT_STRENGTH, step=0.05, label="Strength (low keeps the photo, 1 reinvents)",
-            elem_id="sw-strength", visible=False,
-        )  # fmt: skip
         self.quality = gr.Radio(
             [*((each.title, name) for name, each in PRESETS.items()), ("Custom", CUSTOM)],  # CSS hides an unused Custom
             value=quality_of(start),
@@ -107,6 +157,10 @@ class SettingsPanel:
             self.count = gr.Number(
                 1, label="Variations", info=f"1 to {MAX_PICTURES}", precision=0, elem_id="sw-count", min_width=90
             )
+            self.photo_count = gr.Number(
+                PHOTO_COUNT, label="Variations", info=f"1 to {MAX_PICTURES}", precision=0, elem_id="sw-photo-count",
+                min_width=90, visible=False,
+            )  # fmt: skip
             self.seed = gr.Number(
                 1, label="Seed", info="Of the first one", precision=0, elem_id="sw-seed", min_width=110
             )
@@ -143,20 +197,22 @@ class SettingsPanel:
                 elem_id="sw-computed",
             )
             self.hidden = gr.JSON(values_of(start)[-1], visible=False)
+            with gr.Column(visible=False, elem_id="sw-edit-advanced") as self.of_edits:
+                self.edit.advanced()
 
     def _follow(self) -> None:
         self.dice.click(None, None, self.seed, js=ROLL)
         self.quality.input(None, [self.quality, *self.sampling], [self.quality, *self.sampling], js=FILL)
         for field in self.sampling[:-1]:
             field.input(None, self.sampling, self.quality, js=NAME)
-        for field in self.kept[:-1]:
+        for field in (each for each in self.kept if not isinstance(each, gr.JSON)):
             field.change(None, self.kept, None, js=KEEP)
 
     @property
     def kept(self) -> list[Any]:
         """The widgets whose values outlive a reload."""
-        named = [self.quality, self.seed, self.lock, self.count, self.strength, self.side, self.class_guidance]
-        return [*named, *self.sampling]
+        named = [self.quality, self.seed, self.lock, self.count, self.edit.strength, self.side, self.class_guidance]
+        return [*named, self.photo_count, *self.edit.fields, *self.sampling]
 
     @property
     def sampling(self) -> list[Any]:
@@ -166,8 +222,8 @@ class SettingsPanel:
     def fields(self) -> list[Any]:
         """The widgets whose values `settings_of` takes, in its order."""
         return [
-            self.model, self.seed, self.lock, self.count, self.strength, self.side, self.class_guidance, self.rerolls,
-            *self.sampling,
+            self.model, self.seed, self.lock, self.count, self.edit.strength, self.side, self.class_guidance,
+            self.rerolls, *self.sampling, self.photo_count, *self.edit.fields,
         ]  # fmt: skip
 
     @property
@@ -184,7 +240,7 @@ class SettingsPanel:
             self.seed: settings.seed,
             self.lock: True,
             self.count: settings.count,
-            self.strength: settings.strength,
+            **self.edit.set_to(settings),
             self.side: settings.side or 0,
             self.quality: gr.update(value=quality, info=SENTENCES[quality]),
             self.guidance: gr.update(value=guidance, minimum=low, maximum=high),
@@ -195,6 +251,11 @@ class SettingsPanel:
             self.class_guidance: scales_text(settings.class_guidance),
             **self.with_rerolls(settings.rerolls),
         }
+
+    def on_photo(self, is_open: bool) -> dict:
+        """The widgets' values while a photo is open, and while none is: each has its own number of variations."""
+        editing, painting = gr.update(visible=is_open), gr.update(visible=not is_open)
+        return {self.photo_count: editing, self.count: painting, self.of_edits: editing}
 
     def with_rerolls(self, rerolls: tuple[Reroll, ...]) -> dict:
         return {self.rerolls: rerolls, self.reroll_note: reroll_text(rerolls)}
@@ -219,13 +280,24 @@ def settings_of(
     sampler: str,
     spacing: str,
     hidden: Any,
+    photo_count: int | None = PHOTO_COUNT,
+    growth: int | None = DEFAULT_GROWTH,
+    feather: int | None = None,
+    blend: str = DEFAULT_BLEND,
+    harmonise: str = "off",
+    hidden_edit: Any = None,
 ) -> Settings:
-    """What the widgets say; without `lock` the seed is left to be drawn. Raises UserError."""
+    """What the widgets say; without `lock` the seed is left to be drawn. Raises UserError.
+
+    photo_count takes the place of count in what `of_photo` makes of the values.
+    """
     told = {"guidance": guidance, "steps": steps, "sampler": sampler, "spacing": spacing}
     try:
         kept = {name: tuple(value) if isinstance(value, list) else value for name, value in hidden.items()}
         sampling = Sampling(**told, **kept)
-    except (AttributeError, TypeError) as error:  # `hidden` comes from the browser
+        more = hidden_edit or hidden_of(Settings(""))
+        extent, resampling = more["extent"], HARMONISING.get(harmonise) or resampling_from(more["resampling"])
+    except (AttributeError, KeyError, TypeError) as error:  # `hidden` comes from the browser
         raise UserError(f"The page sent settings that can't be read ({error}). Reload the page.") from None
     return Settings(
         model,
@@ -236,9 +308,19 @@ def settings_of(
         side or None,
         class_scales(class_guidance),
         tuple(rerolls or ()),
+        growth=growth or 0,
+        feather=feather,
+        blend=blend,
+        extent=extent,
+        resampling=resampling,
     )
 
 
 def locked(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """The same values with the seed kept: what Live and a re-roll work from."""
     return (*values[:2], True, *values[3:])
+
+
+def of_photo(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same values with as many variations as a photo is to have."""
+    return (*values[:3], values[PHOTO_COUNT_AT], *values[4:])

@@ -5,19 +5,40 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
 import numpy as np
 
 from engine.device import PrecisionName
 from engine.palette import Palette
 from engine.presets import DEFAULT, PRESETS, preset
-from engine.types import MAX_SEED, Reroll, Sampling, UserError
+from engine.types import (
+    MAX_FEATHER,
+    MAX_GROWTH,
+    MAX_SEED,
+    BlendName,
+    ExtentName,
+    Reroll,
+    Resampling,
+    Sampling,
+    UserError,
+    check_pixels,
+)
 
 MAX_PICTURES = 16
 DEFAULT_STRENGTH = 0.8
+DEFAULT_GROWTH = 4  # px of the photo around what is repainted: a painted border is not exactly where the photo has it
+DEFAULT_BLEND: BlendName = "matched"
 REFERENCE = "exact"  # the preset that is computed in float32
 QUICK = "draft"  # the preset that Live shows first
 CUSTOM = "custom"  # the quality of a sampling that is no preset's
+
+# How often an edit goes back and forth, so that its borders get to fit; what else there is is CUSTOM.
+HARMONISING = {
+    "off": Resampling(),
+    "light": Resampling(2, 2, (0.3, 1.0)),  # the band in which it pays, see docs/performance.md
+    "strong": Resampling(2, 5, (0.3, 1.0)),
+}
 
 ClassScales = tuple[tuple[str, float], ...]  # class name -> guidance
 
@@ -28,7 +49,9 @@ class Settings:
 
     `sampling` holds everything but the seeds; its own are 0. class_guidance: scales of single classes, by name.
     rerolls: areas with noise of their own, of the map's size. one_seed: all pictures have the first one's seed and
-    differ in the re-rolled areas alone. Raises UserError where count is no whole number within its bounds.
+    differ in the re-rolled areas alone. growth, feather, blend, extent, resampling: of an edit, as in an EditRequest.
+
+    Raises UserError where the count or one of those is outside its bounds.
     """
 
     model: str
@@ -40,12 +63,22 @@ class Settings:
     class_guidance: ClassScales = ()
     rerolls: tuple[Reroll, ...] = ()
     one_seed: bool = False
+    growth: int = DEFAULT_GROWTH
+    feather: int | None = None
+    blend: BlendName = DEFAULT_BLEND
+    extent: ExtentName = "windows"
+    resampling: Resampling = field(default_factory=Resampling)
 
     def __post_init__(self) -> None:
         if type(self.count) is not int or not 1 <= self.count <= MAX_PICTURES:
             raise UserError(
                 f"{self.count} variations is outside 1 to {MAX_PICTURES}. Ask for a whole number in between."
             )
+        check_pixels("Grow", self.growth, MAX_GROWTH)
+        if self.feather is not None:
+            check_pixels("Soft edge", self.feather, MAX_FEATHER)
+        if self.blend not in get_args(BlendName) or self.extent not in get_args(ExtentName):
+            raise UserError(f"An edit blended as {self.blend!r}, of {self.extent!r}, is not known. Update Spadework.")
 
     def drawn(self) -> Settings:
         """The same with a seed."""
@@ -71,6 +104,11 @@ def quality_of(sampling: Sampling) -> str:
     """The name of the preset that a sampling is, whatever its seeds, or CUSTOM."""
     alike = (name for name in PRESETS if replace(sampling, seeds=preset(name).seeds) == preset(name))
     return next(alike, CUSTOM)
+
+
+def harmonising_of(resampling: Resampling) -> str:
+    """The name that HARMONISING has for it, or CUSTOM."""
+    return next((name for name, each in HARMONISING.items() if each == resampling), CUSTOM)
 
 
 def precision_of(sampling: Sampling) -> PrecisionName:

@@ -15,7 +15,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before the import: it is rea
 
 import gradio as gr
 
-from app import choosing
+from app import choosing, scripts
 from app.bundle import SUFFIX
 from app.canvas import LabelCanvas, Painted
 from app.catalogue import Offer, about, offers
@@ -26,7 +26,9 @@ from app.feed import message
 from app.handlers import Desk, Status, Update
 from app.modules import STATIC
 from app.opening import Opened, first_map, open_map, open_result, switch_palette
-from app.panel import RESTORE, SettingsPanel, locked, settings_of
+from app.panel import RESTORE, SettingsPanel, locked, of_photo, settings_of
+from app.photo_panel import PhotoPanel, front
+from app.photos import Laid
 from app.pictures import lossless_url
 from app.results import Results
 from app.settings import Settings
@@ -39,31 +41,12 @@ from engine.record import unpack
 from engine.types import MAX_SEED, Reroll, UserError
 
 EXAMPLES = STATIC / "examples"
-CANVAS = "desk"
 READY = Status("Paint, then press Generate (Ctrl+Enter).")
 ON_PHOTO = Status("Paint on the photo what should be there, then press Repaint (Ctrl+Enter).")
 
-# Until the canvas stands, which is a moment after the first buttons do: a press meanwhile waits for it.
-STANDS = "while (!window.spadework) await new Promise(wait => setTimeout(wait, 50));"
-# The newest map travels with the click itself: the canvas value could lag one stroke behind.
-NEWEST = f"await window.spadework.payload('{CANVAS}') ?? map"
-WITH_MAP = f"async (map, ...rest) => {{ {STANDS} return [{NEWEST}, ...rest]; }}"
-KNOW = f"""async known => {{
-    {STANDS}
-    known && window.spadework.know('{CANVAS}', known.palette, known.shares);
-}}"""
-SEE = f"sight => sight && window.spadework.seen('{CANVAS}', sight)"
 # Said by the page itself: the server's answer to Cancel could come after the job's own last word.
 STOPPING = f"() => {json.dumps(status_html(Status('Stopping …', 'busy')))}"
-UNCOVER = f"() => window.spadework.under('{CANVAS}', '')"
-PAGE_MODULE = f"gradio_api/file={(STATIC / 'page.js').as_posix()}?v={(STATIC / 'page.js').stat().st_mtime_ns}"
-WIRE = f"() => import(new URL({json.dumps(PAGE_MODULE)}, document.baseURI)).then(page => page.wire('{CANVAS}'))"
-
-
-def with_area(which: str) -> str:
-    """The map and, in the second place, an area of it: the selection's or the current class's pixels."""
-    area = f"window.spadework.area('{CANVAS}', '{which}')"
-    return f"async (map, area, ...rest) => {{ {STANDS} return [{NEWEST}, {area}, ...rest]; }}"
+OPENING = f"() => {json.dumps(status_html(Status('Opening …', 'busy')))}"  # a large photo takes seconds
 
 
 class Page:
@@ -87,17 +70,19 @@ class Page:
             self.area = gr.JSON(visible=False)
             self.questions = gr.State(None)
             self.knowledge = gr.JSON(visible=False)
+            self.photo_panel = PhotoPanel(desk, self.palette_of, scripts.CANVAS)
             self._head()
             with gr.Row(elem_id="sw-desk", equal_height=False):
                 with gr.Column(scale=1, min_width=340, elem_id="sw-paint"):
                     start = first_map(EXAMPLES, self.palette)
                     self.canvas = LabelCanvas(
-                        start, palette=self.palette.name, canvas_id=CANVAS, results=True, elem_id="sw-canvas"
+                        start, palette=self.palette.name, canvas_id=scripts.CANVAS, results=True, elem_id="sw-canvas"
                     )
                     self._below()
                 with gr.Column(scale=0, min_width=300, elem_id="sw-side") as self.side:
                     self._actions()
-                    self.panel = SettingsPanel(self.model)
+                    self.photo_panel.build()
+                    self.panel = SettingsPanel(self.model, self.photo_panel.edit)
                     with gr.Accordion("About this model", open=False, elem_id="sw-about") as self.about:
                         self.card = gr.Markdown(elem_id="sw-card", latex_delimiters=[])
             Endpoints(self.desk, lambda: self.models).publish()
@@ -144,7 +129,8 @@ class Page:
     def _actions(self) -> None:
         with gr.Row(elem_id="sw-actions"):
             self.go = gr.Button("Generate", variant="primary", elem_id="sw-generate", min_width=110)
-            self.repaint = gr.Button("Repaint", variant="primary", elem_id="sw-repaint", min_width=110, visible=False)
+            self.repaint = gr.Button("Repaint", variant="primary", elem_id="sw-repaint", min_width=90, visible=False)
+            self.photo_panel.build_accept()
             self.stop = gr.Button("Cancel", elem_id="sw-cancel", min_width=80)
         self.status = gr.HTML(status_html(READY), elem_id="sw-status", padding=False)
         with gr.Row(elem_id="sw-quick", elem_classes="sw-numbers"):
@@ -178,27 +164,30 @@ class Page:
     # --- Events ---
 
     def _events(self) -> None:
-        fields, panel = self.panel.fields, self.panel
+        fields, panel, side = self.panel.fields, self.panel, self.photo_panel
         shown = [self.status, self.results, panel.seed, self.save]
-        photo = [self.canvas, self.status, self.photo, self.go, self.repaint, panel.strength, self.close_photo]
-        laid = [*photo, *panel.shown[:2], *fields, self.examples, self.card, self.results, self.save, self.questions]
-        laid = list(dict.fromkeys(laid))  # what is laid on the desk may set all of these
+        opened = [self.status, self.photo, self.go, self.repaint, self.close_photo, *panel.on_photo(True)]
+        asking = [side.fit, side.fit_text, side.question, self.questions]
+        laid = [self.canvas, *opened, *side.outputs, *asking, *panel.shown, self.examples, self.card]
+        laid = list(dict.fromkeys([*laid, self.results, self.save]))  # what is laid on the desk may set all of these
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         job = {**quiet, "concurrency_limit": None, "trigger_mode": "multiple"}
 
-        self.go.click(self.on_generate, [self.canvas, *fields], shown, js=WITH_MAP, **job)
-        self.repaint.click(self.on_repaint, [self.canvas, self.photo, *fields], shown, js=WITH_MAP, **job)
-        self.draft.click(self.on_live, [self.canvas, self.photo, *fields], shown, js=WITH_MAP, **job)
-        looked = self.look.click(self.on_look, [self.canvas, *fields], [self.status, self.sight], js=WITH_MAP, **quiet)
-        looked.then(None, self.sight, None, js=SEE)
+        self.go.click(self.on_generate, [self.canvas, *fields], shown, js=scripts.WITH_MAP, **job)
+        self.repaint.click(self.on_repaint, [self.canvas, self.photo, *fields], shown, js=scripts.WITH_PHOTO, **job)
+        self.draft.click(self.on_live, [self.canvas, self.photo, *fields], shown, js=scripts.WITH_PHOTO, **job)
+        looked = self.look.click(
+            self.on_look, [self.canvas, *fields], [self.status, self.sight], js=scripts.WITH_MAP, **quiet
+        )
+        looked.then(None, self.sight, None, js=scripts.SEE)
         scrubbed = [self.canvas, self.photo, self.live, *fields]
-        panel.guidance.input(self.on_scrub, scrubbed, shown, js=WITH_MAP, **job)
+        panel.guidance.input(self.on_scrub, scrubbed, shown, js=scripts.WITH_PHOTO, **job)
         for button, which in ((panel.reroll_class, "class"), (panel.reroll_selection, "selection")):
             button.click(
                 self.on_reroll,
-                [self.canvas, self.area, *fields],
+                [self.canvas, self.photo, side.shown, self.area, *fields],
                 [*shown, panel.rerolls, panel.reroll_note, panel.lock],
-                js=with_area(which),
+                js=scripts.with_area(which),
                 **job,
             )
         panel.reroll_clear.click(lambda: panel.with_rerolls(()), None, [panel.rerolls, panel.reroll_note], **quiet)
@@ -207,28 +196,37 @@ class Page:
         # “multiple”: what is asked while an answer is on its way is asked all the same
         self.results.input(
             self.on_action,
-            [self.results, self.model],
+            [self.results, self.model, self.canvas, self.photo],
             [each for each in laid if each is not self.results],
+            js=scripts.AND_PHOTO,
             trigger_mode="multiple",
             **quiet,
         )
-        chosen = [self.canvas, self.model, self.photo]
-        switched = [self.canvas, self.status, self.examples, self.card]
-        self.model.input(self.on_model, chosen, switched, js=WITH_MAP, **quiet)
+        self.model.input(self.on_model, [self.canvas, self.photo, self.model], laid, js=scripts.WITH_PHOTO, **quiet)
         self.about.expand(self.on_about, self.model, self.card, **quiet)
-        self.open.upload(self.on_open, [self.open, self.model], laid, **quiet)
+        for button in (self.open, self.open_photo):
+            button.upload(None, None, self.status, js=OPENING, **quiet)
+        self.open.upload(
+            self.on_open, [self.open, self.model, self.canvas, self.photo], laid, js=scripts.AND_PHOTO, **quiet
+        )
         with self.side:
-            choosing.build(self.questions, self.on_answers, laid)
-        self.examples.select(self.on_example, self.model, laid, **quiet)
-        self.open_photo.upload(self.on_photo, [self.open_photo, self.model], photo, **quiet)
-        self.close_photo.click(self.on_close_photo, None, photo, js=UNCOVER, **quiet)
-        loaded = self.blocks.load(self.on_load, [self.photo, self.model], [*photo, self.model], **quiet)
+            choosing.build(self.questions, self.on_answers, [self.canvas, self.photo], laid, scripts.WITH_PHOTO)
+        self.examples.select(self.on_example, [self.model, self.photo], laid, **quiet)
+        self.open_photo.upload(self.on_photo, [self.open_photo, self.model], laid, **quiet)
+        self.close_photo.click(self.on_close_photo, None, laid, **quiet)
+        loaded = self.blocks.load(self.on_load, [self.photo, self.model], [*opened, *side.outputs, self.model], **quiet)
+        loaded.then(self.on_restored, self.photo, laid, js=scripts.KEPT_VERSION, **quiet)
         for follow in (loaded.then, self.model.change):
-            follow(self.on_known, self.model, self.knowledge, **quiet).then(None, self.knowledge, None, js=KNOW)
+            follow(self.on_known, self.model, self.knowledge, **quiet).then(None, self.knowledge, None, js=scripts.KNOW)
+        edge = [side.edit.growth, side.edit.feather]
+        for follow in (loaded.then, *(field.change for field in edge)):
+            follow(None, edge, None, js=scripts.EDGE)
         self.blocks.load(None, panel.kept, panel.kept, js=RESTORE)
-        self.blocks.load(None, None, None, js=WIRE)
+        self.blocks.load(None, None, None, js=scripts.WIRE)
         self.blocks.unload(self.on_leave)
-        self.exchange.wire(self.canvas, self.status, self.model, self.photo, fields, WITH_MAP)
+        widgets = {"canvas": self.canvas, "status": self.status, "model": self.model, "photo": self.photo}
+        side.wire(self._laid, self.shown, widgets, laid, {"photo": scripts.WITH_PHOTO, "shown": scripts.WITH_SHOWN})
+        self.exchange.wire(widgets, fields, self._lay, laid, scripts.WITH_PHOTO)
 
     # --- Jobs ---
 
@@ -240,7 +238,7 @@ class Page:
         self, request: gr.Request, painted: Painted | None, photo: str | None, *values: Any
     ) -> Iterator[dict]:
         owner = request.session_hash or ""
-        yield from self._job(values, lambda settings: self.desk.repaint(painted, photo, settings, owner))
+        yield from self._job(of_photo(values), lambda settings: self.desk.repaint(painted, photo, settings, owner))
 
     def on_live(self, request: gr.Request, painted: Painted | None, photo: str | None, *values: Any) -> Iterator[dict]:
         """A draft of what is on the desk, of the open photo too."""
@@ -265,18 +263,27 @@ class Page:
             self.sight: {"url": lossless_url(picture), "final": True, "name": "What the model sees"},
         }
 
-    def on_reroll(self, request: gr.Request, painted: Painted | None, area: Any, *values: Any) -> Iterator[dict]:
-        """New noise in an area, the seed and everything else as it is; kept like any other result."""
+    def on_reroll(
+        self, request: gr.Request, painted: Painted | None, photo: str | None, shown: Any, area: Any, *values: Any
+    ) -> Iterator[dict]:
+        """New noise in an area, the seed and everything else as it is; kept like any other result.
+
+        On a photo it is the result in front that is made again.
+        """
+        owner, on_photo = request.session_hash or "", self.desk.photos.stacks.has(photo)
         try:
-            settings = settings_of(*locked(values))
-            settings = replace(settings, seed=settings.seed or 0)  # an empty field must not draw another picture
+            settings = settings_of(*(of_photo(values) if on_photo else locked(values)))
             again = Reroll(region_in(area, painted), secrets.randbelow(MAX_SEED + 1))
+            front_id = front(shown) if on_photo else ""
         except UserError as error:
             yield {self.status: problem(error)}
             return
+        if on_photo:
+            yield from map(self.shown, self.desk.reroll(again.region, again.seed, photo, front_id, settings, owner))
+            return
+        settings = replace(settings, seed=settings.seed or 0)  # an empty field must not draw another picture
         settings = replace(settings, one_seed=True, rerolls=(*fitting(settings.rerolls, again), again))
         yield {self.panel.lock: True, **self.panel.with_rerolls(settings.rerolls)}
-        owner = request.session_hash or ""
         yield from map(self.shown, self.desk.generate(painted, settings, owner))
 
     def _job(self, values: tuple[Any, ...], run: Callable[[Settings], Iterator[Update]]) -> Iterator[dict]:
@@ -305,34 +312,35 @@ class Page:
 
     # --- What is done with a result ---
 
-    def on_action(self, asked: dict | None, model: str) -> dict:
+    def on_action(
+        self, asked: dict | None, model: str, painted: Painted | None = None, photo: str | None = None
+    ) -> dict:
         """What was pressed in the Results, one of app.results.ACTIONS."""
         try:
-            return self._act(asked or {}, model)
+            return self._act(asked or {}, model, painted, photo)
         except UserError as error:
             return {self.status: problem(error)}
 
-    def _act(self, asked: dict, model: str) -> dict:
+    def _act(self, asked: dict, model: str, painted: Painted | None, photo: str | None) -> dict:
         action, key = asked.get("action"), str(asked.get("id") or "")
         entry = self.desk.history.get(key)
         if action == "show":
             return {self.panel.seed: entry.seed, self.save: gr.DownloadButton(value=str(entry.path), interactive=True)}
         if action == "edit":
-            return self._photo_laid(entry.path, model)
+            return self._laid(self.desk.photos.open(entry.path, self.palette_of(model)))
         opened = open_result(read_request(entry.path) or {})
         if action == "settings":
             return {
                 self.status: done("The settings of this result are set; the map is as it was."),
-                **self._set(opened),
+                **self._set(opened.settings),
             }
-        values = {self.canvas: opened.painted, self.status: done(opened.message)}
         if action == "map":
-            return {**values, self.status: done("The map of this result is back on the desk.")}
-        return {**values, **self._set(opened)}
+            said = "The map of this result is back on the desk."
+            return self._lay(opened.painted, photo, said)
+        return self._opened(opened, painted, photo)
 
-    def _set(self, opened: Opened) -> dict:
-        """The widgets' values for what was opened."""
-        settings = opened.settings
+    def _set(self, settings: Settings | None) -> dict:
+        """The widgets' values for settings that were opened."""
         if settings is None:
             return {}
         values = self.panel.set_to(settings)
@@ -343,15 +351,28 @@ class Page:
 
     # --- Opening ---
 
-    def on_model(self, painted: Painted | None, name: str, photo: str | None) -> dict:
+    def on_model(self, painted: Painted | None, photo: str | None, name: str) -> dict:
         """Takes the map over into the chosen model's classes, or says why the model can't be used."""
-        values: dict[Any, Any] = {self.card: self.on_about(name), self.status: status_html(READY)}
+        on_photo = self.desk.photos.stacks.has(photo)
+        values: dict[Any, Any] = {
+            self.card: self.on_about(name),
+            self.status: status_html(ON_PHOTO if on_photo else READY),
+        }
         offered = self.models.get(name)
         if offered is None or offered.problem:
             return {**values, self.status: problem(UserError(offered.problem if offered else gone(name)))}
-        values[self.examples] = example_files(offered.palette.name)
-        switched = switch_palette(painted, offered.palette, EXAMPLES, on_photo=self.desk.has_photo(photo))
+        values |= {self.examples: example_files(offered.palette.name), **self.photo_panel.finder(offered.palette)}
+        if on_photo:
+            return {**values, **self._in_palette(painted, photo, offered.palette)}
+        switched = switch_palette(painted, offered.palette, EXAMPLES, on_photo=False)
         return values if switched is None else {**values, self.canvas: switched}
+
+    def _in_palette(self, painted: Painted | None, photo: str | None, palette: Palette) -> dict:
+        try:
+            laid = self.desk.photos.in_palette(photo, painted, palette, EXAMPLES)
+        except UserError as error:
+            return {self.status: problem(error)}
+        return {} if laid is None else self._laid(laid)
 
     def on_about(self, name: str) -> str:
         return about(self.models[name].info) if name in self.models else gone(name)
@@ -364,20 +385,73 @@ class Page:
         shares = offered.info.description.facts.get("class_share")
         return {"palette": offered.palette.name, "shares": shares if isinstance(shares, dict) else None}
 
-    def on_open(self, path: str, model: str, choices: Choices = NO_CHOICES) -> dict:
-        """A map, a result or a project. choices: which class a colour means, where that was asked before."""
+    def on_open(
+        self,
+        path: str,
+        model: str,
+        painted: Painted | None = None,
+        photo: str | None = None,
+        choices: Choices = NO_CHOICES,
+        first: bool = False,
+    ) -> dict:
+        """A map, a result or a project. choices: which class a colour means, where that was asked before; first: the
+        map is the photo's first one even where there is one."""
         try:
             opened = open_map(Path(path), self.palette_of(model), choices)
-            values = {self.canvas: opened.painted, self.status: done(opened.message), **self._set(opened)}
-            if opened.photo is not None:
-                laid = self.desk.lay_photo(opened.photo, opened.painted)
-                values |= {self.canvas: laid.painted, self.photo: laid.key, **self._photo_open(True)}
+            known = self._has_first_map(photo)
+            values = self._opened(opened, painted, photo, first)
             if opened.results:
                 values |= self._taken_in(opened)
         except UserError as error:
             return {self.status: problem(error)}
-        asked = Questions(path, opened.painted.palette, opened.choices) if opened.choices and not choices else None
-        return {**values, self.questions: asked}
+        if not opened.choices or choices:
+            return {**values, self.questions: None}
+        return {**values, self.questions: Questions(path, opened.painted.palette, opened.choices, not known)}
+
+    def _has_first_map(self, photo: str | None) -> bool:
+        stacks = self.desk.photos.stacks
+        return not stacks.has(photo) or stacks.load(photo).base is not None
+
+    def _opened(self, opened: Opened, painted: Painted | None, photo: str | None, first: bool = False) -> dict:
+        """What was opened, laid on the desk: a photo that belongs to it comes along, else it fits itself to the open
+        one. Raises UserError."""
+        photos = self.desk.photos
+        if opened.photo is not None:
+            return {**self._set(opened.settings), **self._laid(photos.lay_project(opened))}
+        if opened.painted is None:
+            version = photos.stacks.made_on(opened.stored)
+            if version is None:
+                raise UserError(
+                    "The edits of this photo are not in outputs/. Open it with Edit a photo, to edit it on."
+                )
+            return self._laid(photos.brought_back(version, self.palette))
+        if opened.stored.get("kind") == "edit" and (laid := photos.reopen_result(opened.stored)):
+            return self._laid(laid)
+        if photos.stacks.has(photo):
+            if question := photos.needs_fit(photo, opened.painted):
+                return self.photo_panel.asked(opened, photo, question, first)
+            return self._laid(photos.laid_map(photo, painted, opened, None, first))
+        return {self.canvas: opened.painted, self.status: done(opened.message), **self._set(opened.settings)}
+
+    def _laid(self, laid: Laid) -> dict:
+        """The widgets' values for a photo as it is laid; the canvas hears of it by the list of edits."""
+        values = {
+            self.photo: laid.version or None,
+            **self.photo_panel.laid(laid),
+            **self._photo_open(laid.version != ""),
+        }
+        if laid.message:
+            values[self.status] = done(laid.message)
+        return {**self._set(laid.settings), **values}  # which number of variations is shown depends on the photo
+
+    def _lay(self, painted: Painted, photo: str | None, said: str) -> dict:
+        """A map in place of the one on the desk, on the open photo too."""
+        if not self.desk.photos.stacks.has(photo):
+            return {self.canvas: painted, self.status: done(said)}
+        try:
+            return self._laid(self.desk.photos.painting(photo, painted, said))
+        except UserError as error:
+            return {self.status: problem(error)}
 
     def _taken_in(self, opened: Opened) -> dict:
         """A project's results; where they can't be kept the rest of it is on the desk all the same."""
@@ -387,39 +461,45 @@ class Page:
             return {self.status: done(f"{opened.message} {error}")}
         return {self.status: done(f"{opened.message} {taken.status.text}".strip()), self.results: message(taken)}
 
-    def on_answers(self, path: str, palette: str, choices: Choices) -> dict:
+    def on_answers(self, about: Questions, choices: Choices, painted: Painted | None, photo: str | None) -> dict:
         """The same file again, its colours as they were chosen."""
-        model = next((name for name in self.models if self.palette_of(name).name == palette), "")
-        return self.on_open(path, model, choices)
+        model = next((name for name in self.models if self.palette_of(name).name == about.palette), "")
+        return self.on_open(about.path, model, painted, photo, choices, about.first)
 
-    def on_example(self, model: str, chosen: gr.SelectData) -> dict:
+    def on_example(self, model: str, photo: str | None, chosen: gr.SelectData) -> dict:
         """A project of ours where there is one, else a map; the photo is put away: it is a fresh start."""
         file = Path(example_files(self.palette_of(model).name)[chosen.index][0])
         project = file.with_suffix(SUFFIX)
         values = self.on_open(str(project if project.is_file() else file), model)
-        if self.canvas not in values:  # the file is gone or damaged, which the status says
-            return values
-        painted = replace(values[self.canvas], under="")
-        return {**values, self.canvas: painted, self.photo: None, **self._photo_open(False)}
+        if self.canvas not in values or not self.desk.photos.stacks.has(photo):
+            return values  # the file is gone or damaged, which the status says, or no photo is open
+        example = values.pop(self.canvas)
+        return {**self._laid(Laid(name="close", labels=example, clears=True)), **values}
 
     def on_photo(self, path: str, model: str) -> dict:
-        try:
-            return self._photo_laid(Path(path), model)
-        except UserError as error:
-            return {self.status: problem(error)}
+        palette = self.palette_of(model)
+        opened = self.photo_panel.said(lambda: self.desk.photos.open(Path(path), palette))
+        return {**opened, **self.photo_panel.finder(palette)}
 
-    def _photo_laid(self, path: Path, model: str) -> dict:
-        opened = self.desk.open_photo(path, self.palette_of(model))
-        laid = {self.canvas: opened.painted, self.status: done(opened.message), self.photo: opened.key}
-        return {**laid, **self._photo_open(True)}
-
-    def on_load(self, key: str | None, model: str) -> dict:
+    def on_load(self, photo: str | None, model: str) -> dict:
         """The models that are there now; and a photo that was open before a reload is open again, if it still is."""
         self.models = offers()
         chosen = model if model in self.models else self.first
-        is_open = self.desk.has_photo(key)
+        is_open = self.desk.photos.stacks.has(photo)
         said = {self.status: status_html(ON_PHOTO)} if is_open else {}
-        return {self.model: gr.update(choices=self.choices, value=chosen), **said, **self._photo_open(is_open)}
+        values = {**said, **self._photo_open(is_open), **self.photo_panel.finder(self.palette_of(chosen))}
+        return {self.model: gr.update(choices=self.choices, value=chosen), **values}
+
+    def on_restored(self, photo: str | None) -> dict:
+        """The canvas is told of the photo that it had before a reload."""
+        if not photo:
+            return {self.photo: None, **self._photo_open(False)}
+        if not self.desk.photos.stacks.has(photo):
+            return {
+                **self._laid(Laid(record=False)),
+                self.status: problem(UserError("The photo is gone. Open it again.")),
+            }
+        return self.photo_panel.said(lambda: self.desk.photos.at(photo))
 
     def on_leave(self, request: gr.Request) -> None:
         """The page was closed: nobody waits any more."""
@@ -427,11 +507,12 @@ class Page:
         self.exchange.end_watch(request)
 
     def on_close_photo(self) -> dict:
-        return {self.photo: None, self.status: status_html(READY), **self._photo_open(False)}
+        return {**self._laid(Laid(name="close")), self.status: status_html(READY)}
 
     def _photo_open(self, is_open: bool) -> dict:
         editing, painting = gr.update(visible=is_open), gr.update(visible=not is_open)
-        return {self.repaint: editing, self.panel.strength: editing, self.close_photo: editing, self.go: painting}
+        shown = {self.repaint: editing, self.close_photo: editing, self.go: painting}
+        return {**shown, **self.panel.on_photo(is_open), **self.photo_panel.is_open(is_open)}
 
 
 def region_in(area: Any, painted: Painted | None) -> Any:

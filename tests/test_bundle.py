@@ -52,7 +52,8 @@ def full():
     instances = RNG.integers(0, 65_536, (40, 56)).astype(np.uint16)
     settings = {"model": "scenes", "seed": 7, "sampling": {"steps": 12}, "words": "Grüße"}
     results = (png({"spadework": 1, "kind": "render"}), png(), png({"a": 2}))
-    return Project(labels_of(ADE), ADE, instances, photo(), settings, results)
+    stack = {"spadework_stack": 1, "edits": [], "words": "Größe"}
+    return Project(labels_of(ADE), ADE, instances, photo(), settings, results, (), stack, (png({"a": 3}), png()))
 
 
 def written(project):
@@ -97,6 +98,7 @@ def test_everything_comes_back(tmp_path):
     assert back.photo.profile == project.photo.profile
     assert back.settings == project.settings
     assert back.results == project.results
+    assert (back.stack, back.layers) == (project.stack, project.layers)
     assert back.remarks == ()
     assert [each.name for each in tmp_path.iterdir()] == ["desk.spadework"]
 
@@ -221,6 +223,7 @@ def test_a_map_with_values_of_no_class():
         ("instances__png", "instances", "object numbers are left out"),
         ("photo__png", "photo", "photo is left out"),
         ("settings__json", "settings", "settings are left out"),
+        ("edits__json", "stack", "photo's edits are left out"),
     ],
 )
 def test_a_damaged_part_is_left_out_and_said(member, missing, text):
@@ -246,6 +249,14 @@ def test_a_damaged_result_is_left_out_and_the_others_stay():
     back = read_project(changed(written(project), results_in_0002__png=b"?"))
     assert back.results == (project.results[0], project.results[2])
     assert "results/0002.png" in back.remarks[0]
+
+
+def test_a_damaged_edit_is_left_out_and_the_others_stay():
+    project = full()
+    back = read_project(changed(written(project), edits_in_0001__png=b"?"))
+    assert back.layers == project.layers[1:]
+    assert "An edit could not be read and is left out (edits/0001.png)" in back.remarks[0]
+    assert back.stack == project.stack
 
 
 # --- Hostile files ---

@@ -18,10 +18,11 @@ from PIL.PngImagePlugin import PngInfo
 import launch
 from app import cli, commands
 from app.batch.rendering import Progress
+from app.settings import DEFAULT_BLEND
 from engine import pipeline
 from engine.checkpoint import save_checkpoint
 from engine.device import PrecisionName
-from engine.images import read_photo, read_request
+from engine.images import SUFFIXES, Fit, read_photo, read_request
 from engine.label_files import PALETTE_KEY, save_label_map
 from engine.palette import load_palette
 from engine.pipeline import Frame
@@ -29,7 +30,7 @@ from engine.plan import Plan
 from engine.presets import DEFAULT, PRESETS, preset
 from engine.record import render_request
 from engine.training.recipe import small_recipe
-from engine.types import EditRequest, NoiseName, RenderRequest, SamplerName, Spacing, UserError
+from engine.types import BlendName, EditRequest, NoiseName, RenderRequest, SamplerName, Spacing, UserError
 from tests.models import tiny_model
 
 # --- Arguments ---
@@ -61,6 +62,22 @@ def test_what_render_assumes(tmp_path):
     assert (args.workers, args.again) == (1, False)
     assert {args.steps, args.guidance, args.guidance_interval, args.sampler, args.spacing, args.noise} == {None}
     assert (args.class_guidance, args.instances) == (None, None)
+
+
+def test_what_edit_assumes():
+    args = cli.parse(["edit", "--photo", "p.jpg", "--map", "m.png", "--out", "a.png"])
+    assert {args.base_map, args.region, args.fit, args.grow, args.feather, args.resample, args.again} == {None}
+    assert (args.blend, args.whole, args.then, args.strength, args.variations) == ("matched", False, [], 0.8, 1)
+
+
+def test_what_may_stand_beside_again():
+    words = "edit --photo p.jpg --again r.png --out a.jpg --model m --device cpu --precision float32 --no-venv"
+    assert cli.parse(words.split()).again == Path("r.png")
+
+
+def test_a_part_to_be_made_once_more_may_have_commas_in_its_name():
+    words = ["edit", "--photo", "p.jpg", "--out", "a.png", "--then", "a,b.png,5", "--then", "c.png,0"]
+    assert cli.parse(words).then == [(Path("a,b.png"), 5), (Path("c.png"), 0)]
 
 
 def test_what_train_leaves_to_the_recipe():
@@ -106,6 +123,19 @@ def test_what_train_leaves_to_the_recipe():
         ("render --map m --out a.png --guidance-interval 0.5", "two numbers"),
         ("render --map m --out a.png --guidance-interval 0.2,0.5,1", "two numbers"),
         ("render --map m --out a.png --se 1", "--se"),
+        ("edit --map m --out a.png", "--photo"),
+        ("edit --photo p --map m --out a.gif", "does not end in .png or .jpg or .jpeg or .webp"),
+        ("edit --photo p --map m --out nowhere/a.jpg", "make it first"),
+        ("edit --photo p --map m --out a.png --grow -1", "a whole number from 0"),
+        ("edit --photo p --map m --out a.png --feather 1.5", "a whole number from 0"),
+        ("edit --photo p --map m --out a.png --blend soft", "gradient"),
+        ("edit --photo p --map m --out a.png --fit squash", "crop"),
+        ("edit --photo p --map m --out a.png --resample 2", "two whole numbers with a comma, such as 2,3"),
+        ("edit --photo p --map m --out a.png --resample 2,x", "two whole numbers"),
+        ("edit --photo p --map m --out a.png --then r.png", "such as part.png,5"),
+        ("edit --photo p --map m --out a.png --then ,5", "such as part.png,5"),
+        ("edit --photo p --map m --out a.png --then r.png,x", "such as part.png,5"),
+        ("edit --photo p --again r.png --out a.png --seed=4 --map m", "as it was: leave out --map, --seed"),
         ("edit --photo p --map m --region r --out a.png --strength 0", "above 0"),
         ("edit --photo p --map m --region r --out a.png --strength nan", "above 0"),
         ("edit --photo p --map m --region r --out a.png --strength much", "above 0"),
@@ -233,7 +263,7 @@ def test_render_saves_the_last_frame_at_the_maps_size(engine, folder, capsys):
     assert (picture == 4).all()
     assert isinstance(engine.request, RenderRequest)
     assert engine.request.sampling == replace(preset("fast"), sampler="ddpm", steps=4, seeds=(7,))
-    assert engine.request.labels[0, 0] == engine.palette.index_of("facade")
+    assert engine.request.labels[0, 0] == engine.palette.index_of("background")
     assert engine.loaded == "grey"
     said = capsys.readouterr()
     plan, bar, end = said.err.split("\n")
@@ -328,6 +358,10 @@ def test_the_options_offer_what_the_engine_knows():
     assert get_args(NoiseName) == cli.NOISES
     assert tuple(PRESETS) == cli.PRESETS
     assert get_args(PrecisionName) == cli.PRECISIONS
+    assert get_args(BlendName) == cli.BLENDS
+    assert get_args(Fit) == cli.FITS
+    assert tuple(SUFFIXES) == cli.PHOTO_SUFFIXES
+    assert cli.parse(["edit", "--photo", "p", "--out", "a.png"]).blend == DEFAULT_BLEND
 
 
 def test_native_keeps_the_models_resolution(engine, folder):
@@ -381,7 +415,7 @@ def test_a_file_cannot_name_a_palette_file(engine, folder):
     info.add_text(PALETTE_KEY, "other.json")
     Image.open("map.png").save("map.png", pnginfo=info)
     launch.main(RENDER)  # read with the model's palette, or refused: never with the file's
-    assert engine.request is None or engine.request.labels[0, 0] == engine.palette.index_of("facade")
+    assert engine.request is None or engine.request.labels[0, 0] == engine.palette.index_of("background")
 
 
 def test_outside_the_region_a_profile_and_its_values_stay(engine, folder, monkeypatch):

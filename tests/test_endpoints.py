@@ -6,13 +6,16 @@ import dataclasses
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from models import TINY, tiny_model, tiny_network
+from PIL import Image
 
+from app import edit_files
 from app.catalogue import offers
 from app.handlers import Desk
 from app.ui import Page
@@ -20,6 +23,8 @@ from engine.checkpoint import Description, save_checkpoint
 from engine.images import read_photo, read_request, save_png
 from engine.label_files import save_label_map
 from engine.palette import load_palette
+from engine.record import edit_request
+from engine.types import Reroll, Resampling
 
 FACADES = load_palette("facades")
 ROOT = Path(__file__).resolve().parent.parent
@@ -93,6 +98,92 @@ def test_edit_changes_what_the_map_names_and_nothing_else(client, folder):
     before, after = read_photo(folder / "photo.png"), read_photo(Path(path))
     assert np.array_equal(after[:, :20], before[:, :20])
     assert not np.array_equal(after[:, 20:], before[:, 20:])
+
+
+def edited(client, folder, **told):
+    """The result of /edit on the photo, and what it says made it."""
+    ask = {"photo": handle_file(folder / "photo.png"), "seed": 7, "steps": 2, "strength": 1.0, **told}
+    (path,) = client.predict(**ask, api_name="/edit")
+    return read_photo(Path(path)), edit_request(read_request(Path(path)), read_photo(folder / "photo.png"))
+
+
+def test_edit_takes_a_region_and_every_setting_of_an_edit(client, folder):
+    region = np.zeros((32, 40), bool)
+    region[8:20, 10:30] = True
+    part = np.zeros((32, 40), bool)
+    part[8:14, 10:20] = True
+    Image.fromarray(region).save(folder / "region.png")
+    Image.fromarray(part).save(folder / "a part.png")
+    after, request = edited(
+        client,
+        folder,
+        map=handle_file(folder / "map.png"),
+        region=handle_file(folder / "region.png"),
+        grow=1,
+        feather=2,
+        blend="plain",
+        whole=True,
+        resample=[1, 2],
+        resample_band=[0.2, 1],
+        then=[[handle_file(folder / "a part.png"), 5]],
+    )
+    assert (request.region == region).all()
+    assert (request.growth, request.feather, request.blend, request.extent) == (1, 2, "plain", "whole")
+    assert request.resampling == Resampling(1, 2, (0.2, 1.0))
+    assert request.rerolls == (Reroll(part, 5),)
+    before = read_photo(folder / "photo.png")
+    grown = np.zeros((32, 40), bool)
+    grown[7:21, 9:31] = True
+    assert (after == before)[~grown].all()
+    assert (after != before)[region].any()
+
+
+def test_edit_tells_the_region_from_two_maps(client, folder):
+    save_label_map(folder / "base.png", np.ones((32, 40), np.uint8), FACADES)
+    maps = {"map": handle_file(folder / "map.png"), "base_map": handle_file(folder / "base.png")}
+    _, request = edited(client, folder, **maps)
+    assert (request.region == (request.labels == 5)).all()
+    assert request.growth == 4
+    assert edited(client, folder, **maps, grow=0)[1].growth == 0
+
+
+def test_a_map_of_the_photo_s_proportions_is_scaled_to_it(client, folder):
+    large = np.full((64, 80), FACADES.unlabelled, np.uint8)
+    large[:32] = 5
+    save_label_map(folder / "large.png", large, FACADES)
+    _, request = edited(client, folder, map=handle_file(folder / "large.png"))
+    assert (request.region[:16]).all()
+    assert not request.region[16:].any()
+
+
+def test_edit_finds_the_map_of_a_photo_itself(client, folder, monkeypatch):
+    segmenter = SimpleNamespace(segment=lambda photo: np.full(photo.shape[:2], 3, np.uint8))
+    monkeypatch.setattr(edit_files, "find_segmenter", lambda palette: Path("facades.safetensors"))
+    monkeypatch.setattr(edit_files, "segmenter_for", lambda palette: segmenter)
+    Image.fromarray(np.eye(32, 40) > 0).save(folder / "line.png")
+    _, request = edited(client, folder, region=handle_file(folder / "line.png"))
+    assert (request.labels == 3).all()
+    assert (request.region == (np.eye(32, 40) > 0)).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "Nothing says what shall change"),
+        ({"map": "part.png", "fit": "squash"}, "Fit “squash” is not known. Choose stretch or crop"),
+        ({"map": "tall.png"}, "The map tall.png is 16 x 32 px, the photo 40 x 32 px. Fit it with"),
+        ({"map": "part.png", "grow": -1}, "-1 px is outside 0 to 1024"),
+        ({"map": "part.png", "resample": 3}, "A setting is of a wrong type"),
+        ({"map": "part.png", "then": [5]}, "A setting is of a wrong type"),
+        ({"map": "part.png", "then": [["part.png", 5]]}, "No file was sent"),
+        ({"map": "map.png"}, "everything"),
+    ],
+)
+def test_an_edit_that_can_t_be_made_is_an_error_in_words(client, folder, changes, text):
+    save_label_map(folder / "tall.png", np.ones((32, 16), np.uint8), FACADES)
+    files = {name: handle_file(folder / file) for name, file in changes.items() if name == "map"}
+    with pytest.raises(AppError, match=text):
+        edited(client, folder, **{**changes, **files})
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,10 @@ def path_of(page: Page, values: dict):
 
 
 def test_a_map_is_exported_as_it_is(page):
-    values = page.exchange.on_export(MAP, "index", "good")
+    values = page.exchange.on_export(MAP, None, "index", "good")
     assert np.array_equal(read_label_map(path_of(page, values), FACADES).labels, MAP.labels)
     assert values[page.exchange.link]["url"].startswith("gradio_api/file=")
-    objects = page.exchange.on_export(dataclasses.replace(MAP, instances=numbers()), "objects", "good")
+    objects = page.exchange.on_export(dataclasses.replace(MAP, instances=numbers()), None, "objects", "good")
     assert np.asarray(Image.open(path_of(page, objects)))[0, 0] == 7
 
 
@@ -53,15 +53,15 @@ def numbers() -> np.ndarray:
 
 @pytest.mark.parametrize("kind", [".gpl", ".ase", ".aco"])
 def test_swatches_need_no_map(page, kind):
-    assert path_of(page, page.exchange.on_export(None, kind, "good")).stat().st_size > 100
+    assert path_of(page, page.exchange.on_export(None, None, kind, "good")).stat().st_size > 100
 
 
 def test_without_a_map_it_is_said_what_to_do(page):
     for values in (
-        page.exchange.on_export(None, "index", "good"),
+        page.exchange.on_export(None, None, "index", "good"),
         page.exchange.on_save(None, None, *values_with()),
-        page.exchange.on_propose(None, "ade20k"),
-        page.exchange.on_apply(None, "ade20k", []),
+        page.exchange.on_propose(None, None, "ade20k"),
+        page.exchange.on_apply(None, None, "ade20k", []),
     ):
         assert "There is no map yet" in values[page.status]
 
@@ -82,32 +82,32 @@ def test_another_palette_by_a_table_that_can_be_edited(page):
     labels = np.full((16, 16), FACADES.index_of("window"), np.uint8)
     labels[:, 12:] = FACADES.index_of("molding")
     painted = Painted(labels, "facades")
-    proposed = page.exchange.on_propose(painted, "ade20k")
+    proposed = page.exchange.on_propose(painted, None, "ade20k")
     rows = proposed[page.exchange.table]["value"]
     assert [row[0] for row in rows] == ["window", "molding"]
     assert rows[0][3] == "75.0%"
     rows = [["window", "sky", "chosen", ""], ["molding", "", "chosen", ""]]
-    values = page.exchange.on_apply(painted, "ade20k", rows)
+    values = page.exchange.on_apply(painted, None, "ade20k", rows)
     changed = values[page.canvas]
     assert changed.palette == "ade20k"
     assert (changed.labels[:, :12] == ADE.index_of("sky")).all()
     assert (changed.labels[:, 12:] == ADE.unlabelled).all()
     assert "64 pixels of molding are unlabelled now" in values[page.status]
-    wrong = page.exchange.on_apply(painted, "ade20k", [["window", "unicorn", "", ""]])
+    wrong = page.exchange.on_apply(painted, None, "ade20k", [["window", "unicorn", "", ""]])
     assert "no class called “unicorn”" in wrong[page.status]
-    assert "No palette was chosen" in page.exchange.on_propose(painted, None)[page.status]
+    assert "No palette was chosen" in page.exchange.on_propose(painted, None, None)[page.status]
 
 
 def test_a_watched_file_is_read_until_it_is_let_go(page, tmp_path):
     save_label_map(tmp_path / "map.png", MAP.labels, FACADES)
-    changes = page.exchange.on_watch(Request(), str(tmp_path / "map.png"), "good")
+    changes = page.exchange.on_watch(Request(), str(tmp_path / "map.png"), "good", None)
     assert np.array_equal(next(changes)[page.canvas].labels, MAP.labels)
     (tmp_path / "map.png").unlink()
     assert "is not there" in next(changes)[page.status]
     threading.Timer(0.2, page.exchange.end_watch, [Request()]).start()
     assert list(changes) == []
     assert "Nothing is watched" in page.exchange.on_unwatch(Request())
-    (only,) = page.exchange.on_watch(Request(), "  ", "good")
+    (only,) = page.exchange.on_watch(Request(), "  ", "good", None)
     assert "No file was named" in only[page.status]
 
 
@@ -115,11 +115,11 @@ def test_rows_that_were_added_emptied_or_doubled_in_the_table_do_no_harm(page):
     labels = np.full((16, 16), FACADES.index_of("window"), np.uint8)
     painted = Painted(labels, "facades")
     rows = [["Window", "sky", None, None], ["", "", "", ""], [None, None, None, None], ["window", " Sea "], ["door"]]
-    changed = page.exchange.on_apply(painted, "ade20k", rows)[page.canvas]
+    changed = page.exchange.on_apply(painted, None, "ade20k", rows)[page.canvas]
     assert (changed.labels == ADE.index_of("sea")).all()
-    emptied = page.exchange.on_apply(painted, "ade20k", [["window", None, None, None]])
+    emptied = page.exchange.on_apply(painted, None, "ade20k", [["window", None, None, None]])
     assert (emptied[page.canvas].labels == ADE.unlabelled).all()
-    assert page.exchange.on_apply(painted, "ade20k", None)[page.canvas].palette == "ade20k"
+    assert page.exchange.on_apply(painted, None, "ade20k", None)[page.canvas].palette == "ade20k"
 
 
 def test_of_watches_that_begin_at_once_none_is_forgotten(page, tmp_path):
@@ -128,7 +128,7 @@ def test_of_watches_that_begin_at_once_none_is_forgotten(page, tmp_path):
 
     def follow() -> None:
         start.wait()
-        for _ in page.exchange.on_watch(Request(), str(tmp_path / "map.png"), "good"):
+        for _ in page.exchange.on_watch(Request(), str(tmp_path / "map.png"), "good", None):
             pass
 
     sys.setswitchinterval(1e-6)
@@ -149,5 +149,5 @@ def test_of_watches_that_begin_at_once_none_is_forgotten(page, tmp_path):
 
 
 def test_a_field_that_was_never_filled_names_no_file(page):
-    (only,) = page.exchange.on_watch(Request(), None, "good")
+    (only,) = page.exchange.on_watch(Request(), None, "good", None)
     assert "No file was named" in only[page.status]

@@ -15,6 +15,7 @@ from app.project import keep
 from app.settings import Settings, precision_of
 from app.words import readable
 from engine import pipeline
+from engine.blending import grown
 from engine.images import PhotoFile, read_photo, read_photo_file, read_request, save_png
 from engine.palette import load_palette
 from engine.pipeline import generate
@@ -225,14 +226,13 @@ def test_the_status_says_where_a_picture_was_computed(desk):
 def test_painting_on_a_photo_changes_what_is_painted_and_nothing_else(desk, tmp_path):
     photo = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     save_png(tmp_path / "photo.png", photo, {})
-    opened = desk.open_photo(tmp_path / "photo.png", FACADES)
-    assert opened.painted.labels.shape == (90, 120)
-    assert opened.painted.under.startswith("data:image/jpeg;base64,")
-    labels = opened.painted.labels.copy()
+    opened = desk.photos.open(tmp_path / "photo.png", FACADES)
+    assert opened.labels.labels.shape == (90, 120)
+    labels = opened.labels.labels.copy()
     labels[30:60, 40:80] = 5
-    last = list(desk.repaint(Painted(labels, "facades"), opened.key, SETTINGS, "me"))[-1]
+    last = list(desk.repaint(Painted(labels, "facades"), opened.version, SETTINGS, "me"))[-1]
     result = read_photo(last.entries[0].path)
-    outside = labels == FACADES.unlabelled
+    outside = ~grown(labels != FACADES.unlabelled, SETTINGS.growth)
     assert np.array_equal(result[outside], photo[outside])
     assert not np.array_equal(result[~outside], photo[~outside])
     assert read_request(last.entries[0].path)["kind"] == "edit"
@@ -243,32 +243,32 @@ def test_a_photo_keeps_its_opacity_and_colour_profile(desk, tmp_path):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     stored = rng.integers(0, 256, (40, 40, 4), dtype=np.uint8)
     Image.fromarray(stored).save(tmp_path / "photo.png", icc_profile=profile)
-    opened = desk.open_photo(tmp_path / "photo.png", FACADES)
-    labels = opened.painted.labels.copy()
+    opened = desk.photos.open(tmp_path / "photo.png", FACADES)
+    labels = opened.labels.labels.copy()
     labels[10:20, 10:20] = 5
-    last = list(desk.repaint(Painted(labels, "facades"), opened.key, SETTINGS, "me"))[-1]
-    result = Image.open(last.entries[0].path)
-    assert np.array_equal(np.asarray(result)[labels == 0], stored[labels == 0])
+    last = list(desk.repaint(Painted(labels, "facades"), opened.version, SETTINGS, "me"))[-1]
+    result, outside = Image.open(last.entries[0].path), ~grown(labels != 0, SETTINGS.growth)
+    assert np.array_equal(np.asarray(result)[outside], stored[outside])
     assert result.info["icc_profile"] == profile
 
 
 @pytest.mark.parametrize("key", [None, "0" * 32, "../../etc/passwd", 7, ""])
 def test_a_photo_that_is_gone_is_a_sentence(desk, key):
-    assert not desk.has_photo(key)
+    assert not desk.photos.stacks.has(key)
     assert "No photo is open" in list(desk.repaint(painted(), key, SETTINGS, "me"))[-1].status.text
 
 
 def test_an_unpainted_photo_says_what_to_do(desk, tmp_path):
     save_png(tmp_path / "photo.png", np.zeros((32, 32, 3), np.uint8), {})
-    opened = desk.open_photo(tmp_path / "photo.png", FACADES)
-    last = list(desk.repaint(opened.painted, opened.key, SETTINGS, "me"))[-1]
+    opened = desk.photos.open(tmp_path / "photo.png", FACADES)
+    last = list(desk.repaint(opened.labels, opened.version, SETTINGS, "me"))[-1]
     assert "Nothing is painted on the photo" in last.status.text
 
 
 def test_a_photo_survives_a_restart(desk, tmp_path):
     save_png(tmp_path / "photo.png", np.zeros((32, 32, 3), np.uint8), {})
-    key = desk.open_photo(tmp_path / "photo.png", FACADES).key
-    assert Desk(tmp_path).has_photo(key)
+    key = desk.photos.open(tmp_path / "photo.png", FACADES).version
+    assert Desk(tmp_path).photos.stacks.has(key)
 
 
 def test_a_picture_that_can_t_be_saved_is_still_shown(tmp_path):
@@ -441,12 +441,13 @@ def test_areas_with_new_noise_of_another_map_are_left_out():
 def test_live_on_a_photo_repaints_it_and_the_draft_keeps_its_opacity(desk, tmp_path):
     stored = np.random.default_rng(0).integers(0, 256, (40, 40, 4), dtype=np.uint8)
     Image.fromarray(stored).save(tmp_path / "photo.png")
-    opened = desk.open_photo(tmp_path / "photo.png", FACADES)
-    labels = opened.painted.labels.copy()
+    opened = desk.photos.open(tmp_path / "photo.png", FACADES)
+    labels = opened.labels.labels.copy()
     labels[10:20, 10:20] = 5
-    last = list(desk.live(Painted(labels, "facades"), SETTINGS, "me", opened.key))[-1]
+    last = list(desk.live(Painted(labels, "facades"), SETTINGS, "me", opened.version))[-1]
     assert last.status.kind == "done"
     kept = np.asarray(Image.open(desk.keep_draft(last.cells[0].draft).path))
-    assert np.array_equal(kept[labels == 0], stored[labels == 0])
+    outside = ~grown(labels != 0, SETTINGS.growth)
+    assert np.array_equal(kept[outside], stored[outside])
     assert not np.array_equal(kept[10:20, 10:20], stored[10:20, 10:20])
-    assert "Nothing is painted" in list(desk.live(opened.painted, SETTINGS, "me", opened.key))[-1].status.text
+    assert "Nothing is painted" in list(desk.live(opened.labels, SETTINGS, "me", opened.version))[-1].status.text

@@ -8,7 +8,7 @@ import pytest
 
 from app.kept_settings import settings_from_json, settings_to_json
 from app.settings import Settings
-from engine.types import Reroll, Sampling, UserError
+from engine.types import Reroll, Resampling, Sampling, UserError
 
 EVERYTHING = Settings(
     "mine",
@@ -20,6 +20,11 @@ EVERYTHING = Settings(
     class_guidance=(("tree", 4.0), ("sky", 0.0)),
     rerolls=(Reroll(np.eye(6, 9, dtype=bool), 3), Reroll(np.ones((6, 9), bool), 2**32 - 1)),
     one_seed=True,
+    growth=7,
+    feather=0,
+    blend="gradient",
+    extent="whole",
+    resampling=Resampling(3, 4, (0.25, 0.5)),
 )
 
 

@@ -7,6 +7,7 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import numpy as np
 import pytest
 from models import TINY, tiny_model, tiny_network
@@ -15,15 +16,17 @@ from app.bundle import Project, write_project
 from app.canvas import Painted
 from app.catalogue import offers
 from app.handlers import Desk
-from app.panel import QUALITIES, locked, settings_of
-from app.settings import CUSTOM, Settings, scales_in
+from app.panel import QUALITIES, locked, of_photo, settings_of
+from app.photos import Laid
+from app.settings import CUSTOM, HARMONISING, Settings, scales_in
 from app.ui import Page, fitting, region_in
 from engine.checkpoint import Description, save_checkpoint
 from engine.images import read_request, save_png
+from engine.label_files import save_label_map
 from engine.palette import load_palette
 from engine.presets import DEFAULT, PRESETS, preset
 from engine.record import pack, record, render_request
-from engine.types import RenderRequest, Sampling, UserError
+from engine.types import RenderRequest, Resampling, Sampling, UserError
 
 FACADES = load_palette("facades")
 ODD = Sampling("ddpm", 11, 6.25, (5,), "even", (0.125, 0.9), 0.015, 2, "steps")
@@ -49,10 +52,10 @@ def value(update: Any) -> Any:
 
 
 def settings_on(page: Page, values: dict) -> Settings:
-    told = {
-        widget: values[widget] if widget is page.panel.rerolls else value(values[widget])
-        for widget in page.panel.fields
-    }
+    def held(widget: Any) -> Any:
+        return values[widget] if widget is page.panel.rerolls else value(values.get(widget, widget.value))
+
+    told = {widget: held(widget) for widget in page.panel.fields}
     return settings_of(*told.values())
 
 
@@ -113,6 +116,7 @@ def values_with(**changes: Any) -> list[Any]:
     named = {
         "model": "good", "seed": 3, "lock": True, "count": 1, "strength": 0.8, "side": None, "class_guidance": "",
         "rerolls": (), "guidance": 2.5, "steps": 2, "sampler": "ddim", "spacing": "trailing", "hidden": {},
+        "photo_count": 3, "growth": 4, "feather": None, "blend": "matched", "harmonise": "off", "hidden_edit": None,
     }  # fmt: skip
     return list({**named, **changes}.values())
 
@@ -150,8 +154,8 @@ def test_a_result_brings_back_its_map_its_settings_or_both(page, action, has_map
 def test_a_result_is_sent_to_edit(page):
     *_, last = page.on_generate(Request(), MAP, *values_with())
     values = page.on_action({"action": "edit", "id": last[page.results]["cells"][0]["id"]}, "good")
-    assert page.desk.has_photo(values[page.photo])
-    assert values[page.canvas].under
+    assert page.desk.photos.stacks.has(values[page.photo])
+    assert values[page.photo_panel.stack]["told"]["url"].startswith("data:image/jpeg;base64,")
 
 
 def test_what_is_gone_is_a_sentence(page):
@@ -174,11 +178,11 @@ def area(region: np.ndarray) -> dict:
 def test_a_re_rolled_area_keeps_the_seed_and_the_other_areas(page):
     left, right = np.zeros((16, 16), bool), np.zeros((16, 16), bool)
     left[:, :8], right[:, 8:] = True, True
-    first, *_ = page.on_reroll(Request(), MAP, area(left), *values_with(lock=False))
+    first, *_ = page.on_reroll(Request(), MAP, None, None, area(left), *values_with(lock=False))
     rerolls = first[page.panel.rerolls]
     assert first[page.panel.lock] is True
     assert np.array_equal(rerolls[0].region, left)
-    second, *_, last = page.on_reroll(Request(), MAP, area(right), *values_with(rerolls=rerolls))
+    second, *_, last = page.on_reroll(Request(), MAP, None, None, area(right), *values_with(rerolls=rerolls))
     assert len(second[page.panel.rerolls]) == 2
     made = render_request(read_request(page.desk.history.get(last[page.results]["cells"][0]["id"]).path))
     assert [each.seed for each in made.rerolls] == [each.seed for each in second[page.panel.rerolls]]
@@ -190,7 +194,7 @@ def test_a_re_rolled_area_keeps_the_seed_and_the_other_areas(page):
 def test_an_area_that_is_none_is_a_sentence(page, sent):
     with pytest.raises(UserError, match=r"area|pixels"):
         region_in(sent, MAP)
-    (only,) = page.on_reroll(Request(), MAP, sent, *values_with())
+    (only,) = page.on_reroll(Request(), MAP, None, None, sent, *values_with())
     assert 'role="alert"' in only[page.status]
 
 
@@ -202,7 +206,7 @@ def test_live_and_re_rolls_work_from_the_seed_that_is_there():
 def test_a_broken_model_stands_in_the_list_and_says_why_when_it_is_chosen(page):
     assert page.first == "good"
     assert ("bad: broken", "bad") in page.choices
-    values = page.on_model(None, "bad", None)
+    values = page.on_model(None, None, "bad")
     assert "can&#x27;t be read as safetensors" in values[page.status]
     assert 'role="alert"' in values[page.status]
     assert page.canvas not in values
@@ -246,7 +250,7 @@ def test_a_project_whose_results_can_t_be_kept_is_on_the_desk_all_the_same(page,
 
 def test_a_re_roll_beside_an_empty_seed_is_one_all_the_same(page):
     area = pack(np.eye(*MAP.labels.shape, dtype=np.uint8))
-    *_, last = page.on_reroll(Request(), MAP, area, *values_with(seed=None))
+    *_, last = page.on_reroll(Request(), MAP, None, None, area, *values_with(seed=None))
     made = read_request(page.desk.history.get(last[page.results]["cells"][0]["id"]).path)
     assert made["sampling"]["seeds"] == [0]
     assert len(made["rerolls"]) == 1
@@ -263,6 +267,154 @@ def test_a_guidance_of_a_class_comes_back_to_the_last_digit(page, folder):
 
 def test_an_example_whose_file_is_gone_is_told_and_the_map_stays(page, folder, monkeypatch):
     monkeypatch.setattr("app.ui.example_files", lambda palette: [(str(folder / "gone.png"), "Gone")])
-    values = page.on_example("good", SimpleNamespace(index=0))
+    values = page.on_example("good", None, SimpleNamespace(index=0))
     assert list(values) == [page.status]
     assert 'data-kind="problem"' in values[page.status]
+
+
+# --- A photo ---
+
+
+@pytest.fixture
+def version(page, folder) -> str:
+    """Of an open photo."""
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    save_png(folder / "photo.png", pixels, {})
+    values = page.on_photo(str(folder / "photo.png"), "good")
+    assert "Photo of 24 x 16 px. Paint" in values[page.status]
+    return values[page.photo]
+
+
+def on_photo() -> Painted:
+    labels = np.zeros((16, 24), np.uint8)
+    labels[4:10, 5:15] = 5
+    return Painted(labels, "facades")
+
+
+def in_front(page: Page, version: str, **changes: Any) -> tuple[dict, dict]:
+    """What the page tells of the first result of a run, and the run's last values."""
+    *_, last = page.on_repaint(Request(), on_photo(), version, *values_with(growth=0, **changes))
+    cell = last[page.results]["cells"][0]
+    return {"id": cell["id"], "draft": "", "final": True}, last
+
+
+def test_a_photo_gets_its_own_number_of_variations(page, version):
+    _, last = in_front(page, version)
+    assert len(last[page.results]["cells"]) == 3
+    opened, closed = page._photo_open(True), page._photo_open(False)
+    assert (opened[page.panel.count]["visible"], opened[page.panel.photo_count]["visible"]) == (False, True)
+    assert (closed[page.panel.count]["visible"], closed[page.panel.photo_count]["visible"]) == (True, False)
+
+
+def test_accepting_hiding_and_going_back_tell_the_canvas(page, version):
+    shown, _ = in_front(page, version)
+    side = page.photo_panel
+    values = side.on_accept(on_photo(), version, shown)
+    new, sent = values[page.photo], values[side.stack]
+    assert new not in (version, None)
+    assert [len(sent["edits"]), sent["told"]["record"], sent["told"]["region"]] == [1, True, None]
+    hidden = side.on_stack({"action": "hide", "at": 0, "version": new})
+    assert hidden[side.stack]["edits"][0]["hidden"]
+    back = side.on_stack({"action": "version", "at": None, "version": version})
+    assert (back[page.photo], back[side.stack]["told"]["record"]) == (version, False)
+    assert "with no edits" in back[page.status]
+    none = side.on_stack({"action": "version", "at": None, "version": ""})
+    assert none[page.photo] is None
+    assert none[page.go]["visible"]
+    assert "No photo is open" in none[page.status]
+    reopened = side.on_stack({"action": "reopen", "at": 0, "version": new})
+    assert reopened[page.panel.edit.growth] == 0
+    assert reopened[page.panel.lock] is True
+    assert reopened[page.panel.count] == gr.update(visible=False)  # the photo has its own
+    assert side.laid(Laid())[side.fit] == gr.update(visible=False)  # a map that waited for the former photo
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        (None, "No result is in front"),
+        ({"id": "", "draft": "", "final": False}, "not finished"),
+        ({"id": "x", "final": True}, "no result"),
+    ],
+)
+def test_what_can_t_be_accepted_is_a_sentence_and_nothing_else_changes(page, version, shown, text):
+    values = page.photo_panel.on_accept(on_photo(), version, shown)
+    assert list(values) == [page.status]
+    assert 'data-kind="problem"' in values[page.status]
+
+
+def test_a_re_roll_on_a_photo_makes_the_result_in_front_again(page, version):
+    shown, _ = in_front(page, version, photo_count=1)
+    again = [*values_with(photo_count=2)]
+    *_, last = page.on_reroll(Request(), on_photo(), version, shown, area(on_photo().labels == 5), *again)
+    assert [cell["seed"] for cell in last[page.results]["cells"]] == [3, 3]
+    (only,) = page.on_reroll(Request(), on_photo(), version, None, area(on_photo().labels == 5), *again)
+    assert 'role="alert"' in only[page.status]
+
+
+def test_a_map_waits_until_it_is_said_how_it_shall_fit(page, version, folder):
+    save_label_map(folder / "map.png", np.full((20, 20), 5, np.uint8), FACADES)
+    side = page.photo_panel
+    values = page.on_open(str(folder / "map.png"), "good", on_photo(), version)
+    question = values[side.question]
+    assert values[side.fit]["visible"]
+    assert page.photo not in values
+    assert side.stack not in values
+    answered = side.answering("stretch")(on_photo(), version, question)
+    assert answered[side.stack]["told"]["base"]
+    assert not answered[side.fit]["visible"]
+    refused = side.answering(None)(on_photo(), version, question)
+    assert side.stack not in refused
+
+
+def test_a_result_and_a_saved_photo_bring_their_edits_back(page, version):
+    shown, _ = in_front(page, version)
+    path = page.desk.history.get(shown["id"]).path
+    values = page.on_open(str(path), "good")
+    assert values[page.photo] == version
+    assert values[page.photo_panel.stack]["told"]["region"]
+    new = page.photo_panel.on_accept(on_photo(), version, shown)[page.photo]
+    link = page.photo_panel.saving(False)(on_photo(), new)[page.photo_panel.link]
+    values = page.on_open(str(page.desk.outputs / "exports" / link["name"]), "good")
+    assert values[page.photo] == new
+    for each in (page.desk.outputs / "photos" / "prints").iterdir():
+        each.unlink()
+    values = page.on_open(str(page.desk.outputs / "exports" / link["name"]), "good")
+    assert "Open it with Edit a photo" in values[page.status]
+
+
+def test_an_example_puts_the_photo_away_in_one_step(page, version, folder, monkeypatch):
+    save_label_map(folder / "map.png", np.full((16, 16), 5, np.uint8), FACADES)
+    monkeypatch.setattr("app.ui.example_files", lambda palette: [(str(folder / "map.png"), "Map")])
+    values = page.on_example("good", version, SimpleNamespace(index=0))
+    told = values[page.photo_panel.stack]["told"]
+    assert (told["id"], told["record"], values[page.photo]) == ("", True, None)
+    assert told["labels"]
+    assert page.canvas not in values
+
+
+def test_harmonising_goes_there_and_back(page):
+    for name, resampling in HARMONISING.items():
+        assert settings_of(*values_with(harmonise=name)).resampling == resampling
+    odd = Settings("good", 5, ODD, extent="whole", resampling=Resampling(4, 3, (0.25, 0.5)))
+    values = page.panel.set_to(odd)
+    assert values[page.panel.edit.harmonise] == CUSTOM
+    back = settings_of(*values_with(harmonise=CUSTOM, hidden_edit=value(values[page.panel.edit.hidden])))
+    assert (back.extent, back.resampling) == (odd.extent, odd.resampling)
+    with pytest.raises(UserError):
+        settings_of(*values_with(harmonise=CUSTOM, hidden_edit={"extent": "whole"}))
+    assert of_photo(tuple(values_with(count=9, photo_count=2)))[3] == 2
+
+
+def test_where_nothing_finds_maps_the_button_says_why(page, monkeypatch):
+    monkeypatch.setattr("app.photo_panel.find_segmenter", lambda palette: None)
+    values = page.photo_panel.finder(FACADES)
+    assert not values[page.photo_panel.find]["interactive"]
+    assert "No map can be found" in values[page.photo_panel.no_finder]["value"]
+
+
+def test_a_photo_that_is_gone_after_a_reload_is_told(page):
+    values = page.on_restored("0" * 32)
+    assert values[page.photo] is None
+    assert values[page.photo_panel.stack]["told"]["id"] == ""
+    assert "The photo is gone" in values[page.status]
