@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from engine.types import EditRequest, LabelMap, RenderRequest, Sampling
 
 ROOT = Path(__file__).resolve().parent.parent
-MOST_TESTING = 4  # processes that run tests: each opens a browser, and holds a model
+MOST_TESTING = 4  # processes that run tests side by side; those in a browser run by themselves, after them
 
 
 def run(args: argparse.Namespace) -> int:
@@ -350,8 +350,11 @@ def test(args: argparse.Namespace) -> int:
     import pytest
 
     os.chdir(ROOT)  # where pyproject.toml says what to test and how
-    processes = min(MOST_TESTING, os.cpu_count() or 1)
-    return int(pytest.main(args.pytest or ["-n", str(processes), "--dist", "loadfile"]))
+    if args.pytest:
+        return int(pytest.main(args.pytest))
+    processes = str(min(MOST_TESTING, os.cpu_count() or 1))
+    side_by_side = int(pytest.main(["-m", "not browser", "-n", processes, "--dist", "loadfile"]))
+    return int(pytest.main(["-m", "browser"])) or side_by_side
 
 
 # `test` is not among them: it has pytest's exit status instead.

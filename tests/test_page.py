@@ -589,7 +589,7 @@ def test_a_file_that_is_painted_elsewhere_is_followed(desk, tmp_path):
     save_label_map(file, labels, ADE)
     until(desk, lambda: np.array_equal(painted(desk), labels))
     desk.click("#sw-unwatch")
-    assert "No longer watched" in say(desk, "idle")
+    until_said(desk, "No longer watched")
 
 
 def test_colours_that_could_be_several_classes_are_asked_about(desk, tmp_path):
