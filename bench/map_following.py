@@ -18,17 +18,37 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from engine.images import resize_photo
-from engine.pipeline import generate, load_model, pictures_of
+from engine.pipeline import Model, generate, load_model, pictures_of
 from engine.presets import DEFAULT, PRESETS, preset
 from engine.training.crops import centre
 from engine.training.pairs import load_pairs
-from engine.types import Photo, RenderRequest
+from engine.types import Photo, RenderRequest, Sampling
 
 GRID = 8
 
 
 def coarse(photo: Photo) -> np.ndarray:
     return resize_photo(photo, GRID, GRID).astype(float)
+
+
+def distances(model: Model, data: Path, sampling: Sampling) -> tuple[np.ndarray, np.ndarray]:
+    """(maps,) each: from the picture made of a map to that map's photo, and to the next one's."""
+    size = model.network.config.image_size
+    pairs = [centre(pair, size) for pair in load_pairs(data, model.palette, size)]
+    made = []
+    for _, labels in pairs:
+        made.append(coarse(pictures_of(generate(model, RenderRequest(model.name, labels, sampling)))[0]))
+    photos = [coarse(photo) for photo, _ in pairs]
+    right = np.array([np.abs(m - p).mean() for m, p in zip(made, photos, strict=True)])
+    wrong = np.array([np.abs(m - p).mean() for m, p in zip(made, photos[1:] + photos[:1], strict=True)])
+    return right, wrong
+
+
+def in_words(right: np.ndarray, wrong: np.ndarray) -> str:
+    return (
+        f"{len(right)} maps: right photo {right.mean():.1f}, another photo {wrong.mean():.1f}, "
+        f"ratio {wrong.mean() / right.mean():.2f}, right is nearer in {(right < wrong).mean():.0%}"
+    )
 
 
 def main() -> None:
@@ -38,20 +58,8 @@ def main() -> None:
     parser.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT)
     parser.add_argument("--guidance", type=float, default=1.5)
     args = parser.parse_args()
-    model = load_model(args.model)
-    size = model.network.config.image_size
-    pairs = [centre(pair, size) for pair in load_pairs(args.data, model.palette, size)]
     sampling = replace(preset(args.preset), guidance=args.guidance, seeds=(7,))
-    made = []
-    for _, labels in pairs:
-        made.append(coarse(pictures_of(generate(model, RenderRequest(model.name, labels, sampling)))[0]))
-    photos = [coarse(photo) for photo, _ in pairs]
-    right = np.array([np.abs(m - p).mean() for m, p in zip(made, photos, strict=True)])
-    wrong = np.array([np.abs(m - p).mean() for m, p in zip(made, photos[1:] + photos[:1], strict=True)])
-    print(
-        f"{len(pairs)} maps: right photo {right.mean():.1f}, another photo {wrong.mean():.1f}, "
-        f"ratio {wrong.mean() / right.mean():.2f}, right is nearer in {(right < wrong).mean():.0%}"
-    )
+    print(in_words(*distances(load_model(args.model), args.data, sampling)))
 
 
 if __name__ == "__main__":

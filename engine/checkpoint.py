@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from engine.model.config import NetworkConfig
+from engine.model.networks import new_network
 from engine.model.unet import UNet
 from engine.palette import Palette, palette_from, palette_to_json
 from engine.schedule import ScheduleName
@@ -117,7 +118,7 @@ def load_checkpoint(path: Path) -> tuple[UNet, Description]:
     with safe_open(path, "pt") as file:
         weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a mapping)
     with torch.device("meta"):  # the weights come from the file: initialising them first would take longer than reading
-        network = UNet(description.network)
+        network = new_network(description.network)
     expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     if expected != found:

@@ -51,7 +51,7 @@ class SharedEncoder:
     def _fresh(self, x: Tensor, timestep: Tensor) -> Features:
         self._runs += 1
         if self._features is not None and (self._runs - 1) % self.reuse:
-            return Features(self.network.decoder_times(timestep), self._features.maps)
+            return Features(x, self.network.decoder_times(timestep), self._features.maps)
         return self.network.encode(x, timestep)
 
 
@@ -95,9 +95,7 @@ class PairedBranches:
 
     def both(self, x: Tensor, level: Level) -> tuple[Prediction, Prediction]:
         encoder = self.conditional.encoder
-        features = encoder(x, level.timestep)
-        twice = Features(features.times, tuple(each.expand(2, -1, -1, -1) for each in features.maps))
-        outputs = encoder.network.decode(twice, self.pair)
+        outputs = encoder.network.decode(encoder(x, level.timestep).repeated(2), self.pair)
         with_map, without = (interpret(encoder.network.config.prediction, out, x, level) for out in outputs.split(1))
         return with_map, without
 

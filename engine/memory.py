@@ -16,6 +16,7 @@ from engine.types import UserError
 
 CACHE_SHARE = 0.25  # of the free memory may hold modulations
 RUN_SHARE = 0.6  # of the free memory may be taken by one batch: an estimate is an estimate
+FEW_CLASSES = 16  # that a painted map holds, about
 # In the words of: a GPU; the CPU's allocator on Windows and on Linux; C++; OpenCV; CUDA's libraries; oneDNN.
 RAN_OUT = re.compile(
     "out of memory|not enough memory|can.t allocate memory|cannot allocate memory|bad_alloc|insufficient memory|"
@@ -51,9 +52,10 @@ def step_bytes(config: NetworkConfig, height: int, width: int, itemsize: int) ->
     in and go out, each once as they are and once normed, and about as much again for a modulation that is computed
     anew, for the layouts that convolutions make, and for the allocator's gaps. Attention has its q, k and v.
     """
+    hidden = config.spade_hidden if config.condition == "spade" else 0
     waiting = sum(channels / 4**level for channels, level in encoder_features(config))
     passing = max(
-        4 * c_in / 4**level_in + 4 * c_out / 4**level_out + 2 * config.spade_hidden / 4**level_out
+        4 * c_in / 4**level_in + 4 * c_out / 4**level_out + 2 * hidden / 4**level_out
         for c_in, level_in, c_out, level_out in decoder_blocks(config)
     )
     deepest = len(config.widths) - 1  # where the middle attends
@@ -63,7 +65,17 @@ def step_bytes(config: NetworkConfig, height: int, width: int, itemsize: int) ->
         if level == deepest or 2**level in config.attention_strides
     )
     features = (waiting + max(passing, attending)) * _cells(config, height, width)
-    return int(features * itemsize) + state_bytes(height, width)
+    if config.detail:  # two of its layers at a time, when the encoder's features are gone
+        features = max(features, 4 * config.detail * height * width)
+    reading = reading_bytes(config, height, width, itemsize) if config.condition == "input" else 0
+    return max(int(features * itemsize), reading) + state_bytes(height, width)
+
+
+def reading_bytes(config: NetworkConfig, height: int, width: int, itemsize: int) -> int:
+    """What it takes to read a map at the input: its classes in whole pixels, as numbers, folded, and as a convolution
+    wants them; and the convolution's weights for them, picked out and laid out."""
+    weights = 2 * 9 * config.patch**2 * config.widths[0] * itemsize
+    return min(config.condition_channels, FEW_CLASSES) * (3 * 4 * height * width + weights)
 
 
 def state_bytes(height: int, width: int) -> int:
@@ -72,7 +84,10 @@ def state_bytes(height: int, width: int) -> int:
 
 
 def modulation_bytes(config: NetworkConfig, height: int, width: int, itemsize: int) -> int:
-    """What the modulations of one map of (height, width) pixels take: two numbers a feature that a SPADE norm sees."""
+    """What the modulations of one map of (height, width) pixels take: two numbers a feature that a SPADE norm sees, or
+    what the first convolution makes of the map."""
+    if config.condition == "input":
+        return int(config.widths[0] * _cells(config, height, width) * itemsize)
     seen = sum(c_in / 4**level_in + c_out / 4**level_out for c_in, level_in, c_out, level_out in decoder_blocks(config))
     return int(2 * seen * _cells(config, height, width) * itemsize)
 

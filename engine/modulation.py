@@ -132,7 +132,7 @@ class ModulationCache:
         for spade in network.spades:
             small = maps[spade.stride]
             compute = partial(small.modulation, spade, config.num_classes)
-            size = 2 * spade.channels * small.labels.numel() * network.dtype.itemsize
+            size = int(spade.numbers * small.labels.numel()) * network.dtype.itemsize
             fits = self._has_room(size + sum(each.bytes for each in found), limit)
             found.append(compute() if fits else RecomputedModulation(compute))
         return found

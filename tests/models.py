@@ -9,6 +9,7 @@ import torch
 from engine.checkpoint import Description
 from engine.library import Model, ready
 from engine.model.config import NetworkConfig
+from engine.model.networks import new_network
 from engine.model.unet import UNet
 from engine.palette import load_palette
 
@@ -26,7 +27,7 @@ TINY = NetworkConfig(
 
 def tiny_network(seed: int = 0, **changes) -> UNet:
     """A fresh network ends in zeros; here every weight is random, so that everything acts on the output."""
-    network = UNet(dataclasses.replace(TINY, **changes))
+    network = new_network(dataclasses.replace(TINY, **changes))
     generator = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
         parameter.data = torch.randn(parameter.shape, generator=generator) * (0.3 / max(1, parameter[0].numel()) ** 0.5)

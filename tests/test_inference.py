@@ -15,7 +15,7 @@ from engine.label_files import read_label_map
 from engine.library import load_model
 from engine.model import inference
 from engine.model.blocks import AttentionBlock
-from engine.model.inference import PackedConvolution, packable, prepare
+from engine.model.inference import PackedConvolution, packable, prepare, residual_blocks
 from engine.model.unet import UNet
 from engine.pipeline import generate
 from engine.types import RenderRequest, Sampling
@@ -142,3 +142,15 @@ def test_it_acts_beyond_the_training_size_alone():
     ready = prepare(deepcopy(plain), CPU, torch.float32)
     assert (output(ready, 16, 16) - output(plain, 16, 16)).abs().max() < 1e-5
     assert (output(ready, 16, 48) - output(plain, 16, 48)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("condition", ["spade", "input"])
+@pytest.mark.parametrize("changes", [{}, {"resblock_updown": False}, {"channel_mult": (1, 2, 4), "patch": 2}])
+def test_every_block_is_told_with_the_stride_that_it_convolves_at(condition, changes):
+    network, expected, found = tiny_network(condition=condition, **changes), [], []
+    for block, stride in residual_blocks(network):
+        expected.append(stride)
+        convolution = block.in_layers[-1]
+        convolution.register_forward_hook(lambda _, __, out: found.append(32 // network.config.patch // out.shape[2]))
+    output(network, 32, 32)
+    assert found == expected

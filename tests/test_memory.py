@@ -39,6 +39,12 @@ SHAPES = [
     ({"attention_resolutions": (16, 8), "spade_hidden": 128}, (32, 32)),
     ({"resblock_updown": False, "patch": 2, "channel_mult": (1, 2)}, (64, 48)),
     ({"channel_mult": (1, 2, 4), "num_res_blocks": 2, "num_classes": 40, "image_size": 32}, (32, 32)),
+    ({"patch": 4, "image_size": 64, "channel_mult": (1, 2), "detail": 64}, (64, 64)),
+]
+AT_INPUT = [
+    ({"condition": "input"}, (32, 48)),
+    ({"condition": "input", "patch": 4, "image_size": 64, "num_classes": 40}, (64, 64)),
+    ({"condition": "input", "patch": 2, "image_size": 32, "channel_mult": (1, 2), "detail": 16}, (64, 48)),
 ]
 
 
@@ -55,7 +61,8 @@ def most_held(run: Callable[[], object], folder: Path) -> int:
 
 
 @pytest.mark.parametrize(
-    ("changes", "size", "dtype"), [(*SHAPES[0], torch.bfloat16), *((*shape, torch.float32) for shape in SHAPES)]
+    ("changes", "size", "dtype"),
+    [(*SHAPES[0], torch.bfloat16), *((*shape, torch.float32) for shape in SHAPES + AT_INPUT)],
 )
 @pytest.mark.parametrize("kept", [True, False])
 @torch.inference_mode()
@@ -93,9 +100,22 @@ def test_the_estimates_know_the_network_s_shape():
             for c_in, in_at, c_out, out_at in decoder_blocks(config)
             for pair in ((c_in, 2**in_at), (c_out, 2**out_at))
         ]
-        labels = np.zeros((height, width), np.uint8)
-        real = sum(each.bytes for each in ModulationCache(network, 2**30).of_map(labels))
-        assert modulation_bytes(config, height, width, 4) == real
+
+
+@pytest.mark.parametrize(("changes", "size"), SHAPES + AT_INPUT)
+def test_the_estimate_of_modulations_is_what_they_take(changes, size):
+    network = tiny_network(**changes)
+    real = sum(each.bytes for each in ModulationCache(network, 2**30).of_map(np.zeros(size, np.uint8)))
+    assert modulation_bytes(network.config, *size, 4) == real
+
+
+def test_reading_a_map_at_the_input_takes_no_more_than_a_step(tmp_path):
+    """Folded 8 x 8 its features are small beside the map's classes in whole pixels."""
+    network = tiny_network(condition="input", patch=8, image_size=64, num_classes=40)
+    labels = np.random.default_rng(0).integers(0, 16, (256, 256), dtype=np.uint8)
+    measured = most_held(lambda: ModulationCache(network, 2**30).of_map(labels), tmp_path)
+    estimated = step_bytes(network.config, 256, 256, 4) - state_bytes(256, 256)
+    assert 0.9 * measured <= estimated <= 2 * measured
 
 
 def test_four_times_the_pixels_take_four_times_the_memory():

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from engine.types import UserError
 
 Prediction = Literal["eps", "v", "x0"]
+Conditioning = Literal["spade", "input"]
 
 # Dhariwal 2021: channel multipliers that the published code picks by image size.
 PUBLISHED_MULTIPLIERS: dict[int, tuple[float, ...]] = {
@@ -25,8 +26,10 @@ class NetworkConfig:
 
     image_size: pixels of the training pictures' short side. aspect: how many times that the long one is.
     attention_resolutions: grid sides (pixels / patch at the training size) at which attention runs.
-    num_head_channels: -1 means num_heads heads of whatever width follows. aspect, spade_hidden, patch and prediction
-    extend the published configuration; their defaults are the published values (for Cityscapes aspect was 2).
+    num_head_channels: -1 means num_heads heads of whatever width follows. aspect, spade_hidden, patch, detail,
+    condition and prediction extend the published configuration; their defaults are the published values (for Cityscapes
+    aspect was 2). detail: hidden channels of the convolutions in whole pixels after the last one; 0 is none of them.
+    condition: where the map enters, in every norm of the decoder, or beside the picture at the input, for comparison.
     """
 
     image_size: int
@@ -44,6 +47,8 @@ class NetworkConfig:
     instance_edges: bool = False
     spade_hidden: int = 128
     patch: int = 1
+    detail: int = 0
+    condition: Conditioning = "spade"
     aspect: float = 1.0
     prediction: Prediction = "eps"
     dropout: float = 0.0
@@ -51,6 +56,8 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         if self.prediction not in ("eps", "v", "x0"):
             raise UserError(f"Prediction “{self.prediction}” is not known. A model predicts eps, v or x0.")
+        if self.condition not in ("spade", "input"):
+            raise UserError(f"Condition “{self.condition}” is not known. A map enters by spade or at the input.")
         check_bounds("Network", vars(self), BOUNDS)
         if not self.channel_mult:
             raise UserError("Network: channel_mult is empty. Give one number a level.")
@@ -145,6 +152,7 @@ BOUNDS = {
     "num_heads": (1, 256),
     "spade_hidden": (1, 4096),
     "patch": (1, 64),
+    "detail": (0, 4096),
     "aspect": (1, 16),
     "dropout": (0, 0.9),
 }

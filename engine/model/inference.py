@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from engine.model.blocks import AttentionBlock, Downsample, ResBlock, halve
+from engine.model.blocks import AttentionBlock, Downsample, ResBlock, Upsample, double, halve
 from engine.model.unet import UNet
 
 
@@ -79,11 +79,13 @@ def pack_convolutions(network: UNet) -> None:
 def residual_blocks(network: UNet) -> Iterator[tuple[ResBlock, int]]:
     """Each with the stride (in grid cells) that it convolves at."""
     stride = 1
-    for layer in (layer for block in network.input_blocks for layer in block):
-        if isinstance(layer, Downsample) or (isinstance(layer, ResBlock) and layer.resample is halve):
+    for layer in (
+        each for block in (*network.input_blocks, network.middle_block, *network.output_blocks) for each in block
+    ):
+        resample = layer.resample if isinstance(layer, ResBlock) else None
+        if isinstance(layer, Downsample) or resample is halve:
             stride *= 2
+        if isinstance(layer, Upsample) or resample is double:
+            stride //= 2
         if isinstance(layer, ResBlock):
             yield layer, stride
-    for part in (network.middle_block, network.output_blocks):
-        for block in (m for m in part.modules() if isinstance(m, ResBlock)):
-            yield block, block.out_norm.stride // network.config.patch

@@ -178,6 +178,11 @@ class Spade(nn.Module):
         self.mlp_gamma = nn.Conv2d(hidden, channels, 3, padding=1)
         self.mlp_beta = nn.Conv2d(hidden, channels, 3, padding=1)
 
+    @property
+    def numbers(self) -> float:
+        """That a modulation holds for every cell of the map: gamma and beta."""
+        return 2 * self.channels
+
     def modulation(self, maps: Tensor, channels: Tensor | None) -> MapModulation:
         """maps: (N, K, h, w), already at this norm's size -> gamma, beta (N, c, h, w)."""
         conv = self.mlp_shared[0]

@@ -23,16 +23,23 @@ from engine.model.blocks import (
     zeroed,
 )
 from engine.model.config import NetworkConfig
+from engine.model.detail import Detail
 from engine.model.spade import Condition, MapModulation, Modulation, Spade, Time
 
 
 @dataclass(frozen=True)
 class Features:
-    """What the encoder hands over: the decoder's share of the timestep, and one feature map per input block, finest
-    first."""
+    """What the encoder hands over: x itself, the decoder's share of the timestep, and one feature map per input block,
+    finest first."""
 
+    x: Tensor
     times: tuple[Time, ...]
     maps: tuple[Tensor, ...]
+
+    def repeated(self, times: int) -> Features:
+        """As if a batch of one had held its picture so many times."""
+        x, *maps = (each.expand(times, -1, -1, -1) for each in (self.x, *self.maps))
+        return Features(x, self.times, tuple(maps))
 
 
 class Block(nn.Sequential):
@@ -60,15 +67,17 @@ class UNet(nn.Module):
         deepest = channels[-1]
         stride = 2 ** (len(config.channel_mult) - 1)
         self.middle_block = Block(
-            self._spade_block(deepest, deepest, stride),
+            self._decoder_block(deepest, deepest, stride),
             AttentionBlock(config, deepest, stride),
-            self._spade_block(deepest, deepest, stride),
+            self._decoder_block(deepest, deepest, stride),
         )
         self.output_blocks = self._decoder(channels)
         finest = int(config.channel_mult[0] * config.model_channels)
         self.out = nn.Sequential(
             group_norm(finest), nn.SiLU(), zeroed(nn.Conv2d(finest, config.out_channels, 3, padding=1))
         )
+        if config.detail:
+            self.detail = Detail(finest, config.out_channels // config.patch**2, config.detail, config.patch)
 
     def _encoder(self) -> tuple[nn.ModuleList, list[int]]:
         """The input blocks, and the channels that each of them leaves."""
@@ -98,18 +107,18 @@ class UNet(nn.Module):
         for level in reversed(range(len(config.channel_mult))):
             width = int(config.channel_mult[level] * config.model_channels)
             for i in range(config.num_res_blocks + 1):
-                layers: list[nn.Module] = [self._spade_block(ch + skips.pop(), width, 2**level)]
+                layers: list[nn.Module] = [self._decoder_block(ch + skips.pop(), width, 2**level)]
                 ch = width
                 if 2**level in config.attention_strides:
                     layers.append(AttentionBlock(config, ch, 2**level))
                 if level and i == config.num_res_blocks:
                     layers.append(
-                        self._spade_block(ch, ch, 2**level, up=True) if config.resblock_updown else Upsample(ch)
+                        self._decoder_block(ch, ch, 2**level, up=True) if config.resblock_updown else Upsample(ch)
                     )
                 blocks.append(Block(*layers))
         return nn.ModuleList(blocks)
 
-    def _spade_block(self, channels: int, out_channels: int, stride: int, up: bool = False) -> ResBlock:
+    def _decoder_block(self, channels: int, out_channels: int, stride: int, up: bool = False) -> ResBlock:
         before = stride * self.config.patch
         strides = (before, before // 2 if up else before)
         return ResBlock(self.config, channels, out_channels, double if up else None, strides)
@@ -144,14 +153,20 @@ class UNet(nn.Module):
 
     def encode(self, x: Tensor, timesteps: Tensor) -> Features:
         """x: (N, 3, H, W), timesteps: (N,) or (1,) -> features, the same for every label map."""
-        h = functional.pixel_unshuffle(x, self.config.patch) if self.config.patch > 1 else x
-        h = h.to(self.dtype)
         times = iter(self.times(timesteps, self.input_blocks))
-        maps = []
-        for block in self.input_blocks:
-            h = block(h, times)
-            maps.append(h)
-        return Features(self.decoder_times(timesteps), tuple(maps))
+        return Features(x, self.decoder_times(timesteps), self.descended(self.first(x), times))
+
+    def first(self, x: Tensor) -> Tensor:
+        """x: (N, 3, H, W) -> folded, through the first convolution."""
+        h = functional.pixel_unshuffle(x, self.config.patch) if self.config.patch > 1 else x
+        return self.input_blocks[0](h.to(self.dtype), iter(()))
+
+    def descended(self, h: Tensor, times: Iterator[Time]) -> tuple[Tensor, ...]:
+        """What the first convolution left -> that, and what every other input block leaves, finest first."""
+        maps = [h]
+        for block in list(self.input_blocks)[1:]:
+            maps.append(block(maps[-1], times))
+        return tuple(maps)
 
     def decoder_times(self, timesteps: Tensor) -> tuple[Time, ...]:
         """The decoder's share of `timesteps`, (N,) or (1,)."""
@@ -159,14 +174,20 @@ class UNet(nn.Module):
 
     def decode(self, features: Features, modulations: Sequence[Modulation]) -> Tensor:
         """-> (N, 3, H, W) float32, or (N, 6, H, W) with a learned variance: eps | v."""
-        times, remaining = iter(features.times), iter(modulations)
-        skips = list(features.maps)
-        h = self.middle_block(skips[-1], times, remaining)
+        return self.ascended(features.x, features.maps, iter(features.times), iter(modulations))
+
+    def ascended(
+        self, x: Tensor, maps: Sequence[Tensor], times: Iterator[Time], modulations: Iterator[Modulation] | None
+    ) -> Tensor:
+        """The input blocks' features, finest first -> what `decode` returns. x: the picture itself, (N, 3, H, W)."""
+        skips = list(maps)
+        h = self.middle_block(skips[-1], times, modulations)
         for block in self.output_blocks:
-            h = block(torch.cat([h, skips.pop()], dim=1), times, remaining)
+            h = block(torch.cat([h, skips.pop()], dim=1), times, modulations)
         last = self.out[2]
-        h = last(silu(affine_norm(h, self.out[0])).to(last.weight.dtype))
-        return functional.pixel_shuffle(h, self.config.patch) if self.config.patch > 1 else h
+        h = silu(affine_norm(h, self.out[0]))
+        picture = functional.pixel_shuffle(last(h.to(last.weight.dtype)), self.config.patch)
+        return picture + self.detail(x, h) if self.config.detail else picture
 
     def forward(self, x: Tensor, timesteps: Tensor, condition: Condition) -> Tensor:
         return self.decode(self.encode(x, timesteps), self.modulate(condition))
@@ -174,5 +195,7 @@ class UNet(nn.Module):
 
 def shrunk(maps: Tensor, stride: int) -> Tensor:
     """One-hot maps (N, K, H, W), at every stride-th pixel."""
+    if stride == 1:
+        return maps
     height, width = maps.shape[-2:]
     return functional.interpolate(maps, (height // stride, width // stride), mode="nearest")

@@ -140,6 +140,7 @@ def small_recipe(palette: str, num_classes: int, instance_edges: bool, **changes
         instance_edges=instance_edges,
         spade_hidden=32,
         patch=4,
+        detail=16,
         prediction="x0",
     )
     return Recipe(**{"network": network, "palette": palette, **changes})

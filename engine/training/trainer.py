@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from engine.condition import condition_from, map_edges
 from engine.device import PRECISIONS
+from engine.model.networks import new_network
 from engine.model.spade import Condition
 from engine.model.unet import UNet
 from engine.schedule import alpha_bars
@@ -105,7 +106,7 @@ class Trainer:
         self.classes = classes.to(device)
         edge_channel = [recipe.network.num_classes] if recipe.network.instance_edges else []
         channels = torch.cat([self.classes, self.classes.new_tensor(edge_channel)])
-        self.network = UNet(recipe.network).to(device, memory_format=torch.channels_last)
+        self.network = new_network(recipe.network).to(device, memory_format=torch.channels_last)
         self.averages = {
             decay: copy.deepcopy(self.network).requires_grad_(False).eval() for decay in (recipe.ema, *recipe.more_emas)
         }

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from engine.checkpoint import Description, load_checkpoint
 from engine.model.config import NetworkConfig
-from engine.model.unet import UNet
+from engine.model.networks import new_network
 from engine.palette import Palette
 from engine.translate import counterpart
 from engine.types import UserError
 
 MOST_FRESH = 0.9  # of all numbers: where more start at random, it is no fine-tuning
-INPUT = "mlp_shared.0.weight"  # of every SPADE norm: (hidden, condition channels, 3, 3)
+# Of every SPADE norm, (hidden, condition channels, 3, 3), or of an input with the map: with patch^2 channels for each.
+INPUT = ("mlp_shared.0.weight", "map_input.conv.weight")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def begun(path: Path, config: NetworkConfig, palette: Palette) -> Begun:
     """
     old, description = load_checkpoint(path)
     columns = Columns(description, palette, config.instance_edges)
-    weights, given, fresh = UNet(config).state_dict(), old.state_dict(), []
+    weights, given, fresh = new_network(config).state_dict(), old.state_dict(), []
     for name, value in weights.items():
         found = given.get(name)
         if found is not None and name.endswith(INPUT) and found.shape[0] == value.shape[0]:
@@ -88,6 +89,7 @@ class Columns:
         taught = source.facts.get("class_share") or {}
         self.taught = [each.index for each in old.classes if each.name in taught] or list(range(old.size))
         self.edges, self.old_edges = edges, old.size if source.network.instance_edges else None
+        self.old_channels = source.network.condition_channels
 
     @staticmethod
     def _counterpart(index: int, palette: Palette, old: Palette) -> int | None:
@@ -97,9 +99,10 @@ class Columns:
         return None if found == old.unlabelled else found
 
     def of(self, weight: Tensor) -> Tensor:
-        """(hidden, old channels, 3, 3) -> (hidden, new channels, 3, 3)."""
+        """(hidden, old channels, 3, 3) -> (hidden, new channels, 3, 3); or n times as many of both."""
+        weight = weight.unflatten(1, (self.old_channels, -1))
         mean = weight[:, self.taught].mean(1)
         made = [mean if at is None else weight[:, at] for at in self.found]
         if self.edges:
             made.append(torch.zeros_like(mean) if self.old_edges is None else weight[:, self.old_edges])
-        return torch.stack(made, 1).contiguous()
+        return torch.stack(made, 1).flatten(1, 2).contiguous()
