@@ -509,7 +509,7 @@ def test_processes_of_torchrun_divide_the_maps(job):
     assert [share.returncode for share in shares] == [0, 0], said
     assert pictures(job.out) == {*ALL, "c-3.png", "c-4.png"} == listed_pictures(job.out)
     assert ["Pictures made: 6" in said[0][0], "Pictures made: 2" in said[1][0]] == [True, True]
-    assert "map 1/3" in said[0][1]
+    assert "map 3/3" in said[0][1]
     assert "map 1" not in said[1][1]
     assert sum("ab.png can't be read" in err for _, err in said) == 1
     assert "can't be read" in listed(job.out)["ab.png"]["error"]

@@ -18,6 +18,10 @@ from PIL.PngImagePlugin import PngInfo
 import launch
 from app import cli, commands
 from app.batch.rendering import Progress
+from app.cli import choices
+from app.commands.page import open_port
+from app.commands.recipes import recipe_of
+from app.commands.rendering import few, folder_line
 from app.settings import DEFAULT_BLEND
 from engine import pipeline
 from engine.checkpoint import save_checkpoint
@@ -29,6 +33,8 @@ from engine.pipeline import Frame
 from engine.plan import Plan
 from engine.presets import DEFAULT, PRESETS, preset
 from engine.record import render_request
+from engine.segmentation import files as segmenter_files
+from engine.segmentation import segmenter as segmenters
 from engine.training.recipe import small_recipe
 from engine.types import BlendName, EditRequest, NoiseName, RenderRequest, SamplerName, Spacing, UserError
 from tests.models import tiny_model
@@ -61,6 +67,7 @@ def test_what_render_assumes(tmp_path):
     assert (args.variations, args.size, args.device, args.precision) == (1, None, "auto", "auto")
     assert (args.workers, args.again) == (1, False)
     assert {args.steps, args.guidance, args.guidance_interval, args.sampler, args.spacing, args.noise} == {None}
+    assert (args.guidance_rescale, args.check_layout) == (None, False)
     assert (args.class_guidance, args.instances) == (None, None)
 
 
@@ -130,7 +137,7 @@ def test_what_train_leaves_to_the_recipe():
         ("edit --photo p --map m --out a.png --feather 1.5", "a whole number from 0"),
         ("edit --photo p --map m --out a.png --blend soft", "gradient"),
         ("edit --photo p --map m --out a.png --fit squash", "crop"),
-        ("edit --photo p --map m --out a.png --resample 2", "two whole numbers with a comma, such as 2,3"),
+        ("edit --photo p --map m --out a.png --resample 2", "two whole numbers with a comma between, such as 2,3"),
         ("edit --photo p --map m --out a.png --resample 2,x", "two whole numbers"),
         ("edit --photo p --map m --out a.png --then r.png", "such as part.png,5"),
         ("edit --photo p --map m --out a.png --then ,5", "such as part.png,5"),
@@ -148,7 +155,7 @@ def test_a_wrong_argument_gets_one_line_and_status_2(argv, words, tmp_path, monk
     for name in ("folder.png", "maps"):
         (tmp_path / name).mkdir()
     (tmp_path / "file").touch()
-    monkeypatch.delenv(cli.PASSWORD_VARIABLE, raising=False)
+    monkeypatch.delenv(choices.PASSWORD_VARIABLE, raising=False)
     with pytest.raises(SystemExit) as stop:
         cli.parse(shlex.split(argv))
     said = capsys.readouterr().err
@@ -170,12 +177,12 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_loaded(mo
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_this_computer_needs_no_password(host, monkeypatch):
-    monkeypatch.delenv(cli.PASSWORD_VARIABLE, raising=False)
+    monkeypatch.delenv(choices.PASSWORD_VARIABLE, raising=False)
     assert cli.parse(["--host", host]).password is None
 
 
 def test_the_password_may_come_from_the_environment(monkeypatch):
-    monkeypatch.setenv(cli.PASSWORD_VARIABLE, "from outside")
+    monkeypatch.setenv(choices.PASSWORD_VARIABLE, "from outside")
     assert cli.parse(["--host", "0.0.0.0"]).password == "from outside"
     assert cli.parse(["--host", "0.0.0.0", "--password", "given"]).password == "given"
 
@@ -317,9 +324,44 @@ def test_the_picture_carries_what_replays_it(engine, folder):
 
 def test_a_preset_is_changed_by_the_single_options(engine, folder):
     told = ["--preset", "draft", "--guidance", "3", "--guidance-interval", "0.3,0.9", "--spacing", "trailing"]
-    assert launch.main([*RENDER, *told]) == 0
-    changes = {"guidance": 3.0, "guidance_interval": (0.3, 0.9), "spacing": "trailing"}
+    assert launch.main([*RENDER, *told, "--guidance-rescale", "0.4"]) == 0
+    changes = {"guidance": 3.0, "guidance_interval": (0.3, 0.9), "spacing": "trailing", "guidance_rescale": 0.4}
     assert engine.request.sampling == replace(preset("draft"), **changes)
+    assert render_request(read_request(Path("out.png"))).sampling == engine.request.sampling
+
+
+@pytest.fixture
+def segmenter(monkeypatch) -> SimpleNamespace:
+    """Sees class 1, a facade, everywhere; knows of class 5 too."""
+    seen = SimpleNamespace(palette=FakeEngine.palette, labels=np.uint8([1, 5]))
+    seen.segment = lambda photo: np.full(photo.shape[:2], 1, np.uint8)
+    monkeypatch.setattr(segmenters, "segmenter_for", lambda palette: seen)
+    return seen
+
+
+def test_asked_for_the_layout_is_checked(engine, segmenter, folder, capsys):
+    assert launch.main([*RENDER, "--check-layout", "--variations", "2"]) == 0
+    assert "Saved out-1.png. Layout kept: 50 % of the pixels read as asked." in capsys.readouterr().out
+    segmenter.labels = np.uint8([7])
+    assert launch.main([*RENDER, "--check-layout"]) == 0
+    assert "none of the pixels is of a class that the segmenter knows" in capsys.readouterr().out
+    assert launch.main(RENDER) == 0
+    assert "Layout" not in capsys.readouterr().out
+
+
+def test_of_an_edit_what_may_have_changed_is_checked(engine, segmenter, folder, capsys):
+    region = np.zeros((40, 24), np.uint8)
+    region[:25] = 255  # 20 rows of the facade, 5 of the window
+    Image.fromarray(region).save("region.png")
+    assert launch.main([*EDIT, "--check-layout"]) == 0
+    assert "Layout kept: 80 % of the changed pixels read as asked." in capsys.readouterr().out
+
+
+def test_without_a_segmenter_the_layout_can_t_be_checked(engine, folder, capsys, monkeypatch):
+    monkeypatch.setattr(segmenter_files, "find_segmenter", lambda palette: None)
+    assert launch.main([*RENDER, "--check-layout"]) == 2
+    assert "Leave out --check-layout" in capsys.readouterr().err
+    assert not Path("out.png").exists()
 
 
 @pytest.mark.parametrize("words", [RENDER, EDIT])
@@ -353,14 +395,14 @@ def test_an_interval_outside_its_bounds_is_refused(engine, folder, capsys):
 
 
 def test_the_options_offer_what_the_engine_knows():
-    assert get_args(SamplerName) == cli.SAMPLERS
-    assert get_args(Spacing) == cli.SPACINGS
-    assert get_args(NoiseName) == cli.NOISES
-    assert tuple(PRESETS) == cli.PRESETS
-    assert get_args(PrecisionName) == cli.PRECISIONS
-    assert get_args(BlendName) == cli.BLENDS
-    assert get_args(Fit) == cli.FITS
-    assert tuple(SUFFIXES) == cli.PHOTO_SUFFIXES
+    assert get_args(SamplerName) == choices.SAMPLERS
+    assert get_args(Spacing) == choices.SPACINGS
+    assert get_args(NoiseName) == choices.NOISES
+    assert tuple(PRESETS) == choices.PRESETS
+    assert get_args(PrecisionName) == choices.PRECISIONS
+    assert get_args(BlendName) == choices.BLENDS
+    assert get_args(Fit) == choices.FITS
+    assert tuple(SUFFIXES) == choices.PHOTO_SUFFIXES
     assert cli.parse(["edit", "--photo", "p", "--out", "a.png"]).blend == DEFAULT_BLEND
 
 
@@ -565,25 +607,13 @@ def test_workers_inside_torchrun_are_refused(maps, monkeypatch, capsys):
 
 def test_the_line_of_a_folder():
     progress = Progress(done=3, maps=10, worked=1, current=0.5, made=6)
-    assert commands.folder_line(progress, 30) == "map 4/10, pictures made: 6, 0:30 elapsed, 2:10 left"
-    assert commands.folder_line(Progress(10, 10), 0) == "map 10/10, pictures made: 0, 0:00 elapsed"
+    assert folder_line(progress, 30) == "map 4/10, pictures made: 6, 0:30 elapsed, 2:10 left"
+    assert folder_line(Progress(10, 10), 0) == "map 10/10, pictures made: 0, 0:00 elapsed"
 
 
 def test_of_many_the_first_few_are_named():
-    assert commands.few(["a", "b", "c"]) == "a, b, c"
-    assert commands.few(["a", "b", "c", "d"], 2, "; ") == "a; b; and 2 more"
-
-
-def test_the_bar():
-    assert commands.bar(5, 20, 10, 30) == "[######------------------] step 5/20, 0:10 elapsed, 0:30 left"
-    assert commands.bar(20, 20, 75, 0).startswith("[########################] step 20/20, 1:15 elapsed, 0:00")
-
-
-def test_a_shorter_progress_line_covers_a_longer_one(capsys):
-    with commands.ProgressLine() as line:
-        line.show("long line")
-        line.show("short")
-    assert capsys.readouterr().err == "\rlong line\rshort    \n"
+    assert few(["a", "b", "c"]) == "a, b, c"
+    assert few(["a", "b", "c", "d"], 2, "; ") == "a; b; and 2 more"
 
 
 # --- app and train ---
@@ -594,10 +624,10 @@ def test_a_taken_port_is_passed_over_or_refused():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert commands.open_port("127.0.0.1", range(port, port + 20)) > port
+        assert open_port("127.0.0.1", range(port, port + 20)) > port
         with pytest.raises(UserError, match=str(port)):
-            commands.open_port("127.0.0.1", [port])
-    assert commands.open_port("127.0.0.1", [port]) == port
+            open_port("127.0.0.1", [port])
+    assert open_port("127.0.0.1", [port]) == port
 
 
 def train_args(folder: Path, *more: str):
@@ -609,7 +639,7 @@ def test_a_recipe_is_the_small_one_then_the_file_then_the_options(tmp_path):
     config.write_text(json.dumps({"images": 500, "batch": 8, "network": {"spade_hidden": 48}}))
     palette = load_palette("facades")
     args = train_args(tmp_path, "--config", str(config), "--batch", "4", "--lr", "0.001", "--channels", "32")
-    recipe = commands.recipe_of(args, palette)
+    recipe = recipe_of(args, palette)
     assert (recipe.images, recipe.batch, recipe.learning_rate, recipe.seed) == (500, 4, 0.001, 0)
     assert (recipe.network.spade_hidden, recipe.network.model_channels, recipe.network.num_classes) == (48, 32, 13)
 
@@ -619,7 +649,7 @@ def test_what_the_palette_decides_is_not_the_file_s_to_say(tmp_path):
     config = tmp_path / "recipe.json"
     args = train_args(tmp_path, "--config", str(config))
     config.write_text(json.dumps(small_recipe("facades", palette.size, palette.has_edges).to_dict()))
-    assert commands.recipe_of(args, palette).network.num_classes == 13
+    assert recipe_of(args, palette).network.num_classes == 13
     for wrong, words in (
         ({"palette": "ade20k"}, "palette = ade20k, but the palette facades has facades"),
         ({"network": {"num_classes": 9}}, "num_classes = 9, but the palette facades has 13"),
@@ -627,7 +657,7 @@ def test_what_the_palette_decides_is_not_the_file_s_to_say(tmp_path):
     ):
         config.write_text(json.dumps(wrong))
         with pytest.raises(UserError, match=words):
-            commands.recipe_of(args, palette)
+            recipe_of(args, palette)
 
 
 @pytest.mark.parametrize(
@@ -644,7 +674,7 @@ def test_a_faulty_recipe_file_is_a_user_error(tmp_path, content, words):
     config = tmp_path / "recipe.json"
     config.write_text(content)
     with pytest.raises(UserError, match=words):
-        commands.recipe_of(train_args(tmp_path, "--config", str(config)), load_palette("facades"))
+        recipe_of(train_args(tmp_path, "--config", str(config)), load_palette("facades"))
 
 
 @pytest.fixture

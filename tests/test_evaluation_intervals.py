@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.evaluation.distances import frechet_distance
-from engine.evaluation.intervals import GROUPS, Figure, figure, group_of, mean_figure
+from engine.evaluation.intervals import GROUPS, SHARE, Figure, figure, group_of, mean_figure
 
 
 def held(truth, figures):
@@ -66,3 +66,16 @@ def test_groups_are_even_and_all_there(maps):
     assert len(sizes) == min(GROUPS, maps)
     assert sizes.sum() == maps
     assert sizes.max() - sizes.min() <= 1
+
+
+def test_the_interval_of_a_share_stays_within_0_and_1():
+    """Pseudo-values don't: of a mean of classes one of which stands in a single map, they reach far below 0."""
+    rare = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0])
+
+    def statistic(maps):
+        return 0.02 if rare[maps].any() else 0.2
+
+    assert figure(statistic, 6).low < 0
+    assert figure(statistic, 6, bounds=SHARE).low == 0
+    assert figure(lambda maps: 1 - statistic(maps), 6, bounds=SHARE).high == 1
+    assert figure(statistic, 2, bounds=SHARE) == Figure(0.2)

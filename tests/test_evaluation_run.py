@@ -9,7 +9,7 @@ import pytest
 from scipy.linalg import sqrtm
 
 from app import cli, commands
-from engine.evaluation import report
+from engine.evaluation import nearest, report
 from engine.evaluation.cases import Case
 from engine.evaluation.features import Features
 from engine.evaluation.intervals import Figure
@@ -18,7 +18,8 @@ from engine.evaluation.plot import Panel, Scale, svg
 from engine.evaluation.remembered import as_pixels, remembered
 from engine.evaluation.request import EvaluationRequest, settings_of
 from engine.evaluation.run import run
-from engine.images import read_photo, read_request
+from engine.evaluation.samples import Found, batches
+from engine.images import read_photo, read_request, save_png
 from engine.presets import preset
 from engine.training.crops import centre
 from engine.training.pairs import load_pairs
@@ -53,6 +54,11 @@ def given(tmp_path_factory):
 def request_in(given, out, settings=ONE, **changes):
     told = {"segmenter": given / "ours.safetensors", "precision": "float32", "device": "cpu", **changes}
     return EvaluationRequest(given / "tiny.safetensors", given / "data", out, settings, **told)
+
+
+def save_png_in(path):
+    path.parent.mkdir(parents=True)
+    save_png(path, np.zeros((20, 24, 3), np.uint8), {})
 
 
 def evaluated(request):
@@ -123,7 +129,7 @@ def test_every_figure_is_there_with_its_interval(given, tmp_path):
     assert all(name in text for name in figures)
     sheet = read_photo(tmp_path / report.SHEET)
     assert sheet.shape == (4 * 20, 2 * (4 * 20 + 8), 3)  # 7 strips of map, two pictures, photo, in two columns
-    assert read_photo(tmp_path / report.REMEMBERED.format("pixels")).shape[0] == 7 * 20
+    assert read_photo(tmp_path / nearest.SHEET.format("pixels")).shape[0] == 7 * 20
 
 
 def test_the_wrong_map_is_the_next_pairs():
@@ -155,6 +161,20 @@ def test_nothing_to_measure_with_is_said(given, tmp_path, monkeypatch):
     monkeypatch.setattr("engine.evaluation.run.find_segmenter", lambda palette: None)
     with pytest.raises(UserError, match="--segmenter"):
         list(run(request_in(given, tmp_path, segmenter=None)))
+
+
+def test_without_photos_to_remember_nothing_is_said_of_memory(given, tmp_path):
+    """A folder of photos whose maps were left out would else pass for one that nothing is remembered of."""
+    save_png_in(tmp_path / "data" / "images" / "a.png")
+    (tmp_path / "data" / "labels").mkdir()
+    with pytest.raises(UserError, match="holds no photo with a label map"):
+        list(run(request_in(given, tmp_path / "out", train=tmp_path / "data")))
+
+
+def test_a_figure_without_a_value_is_left_out_of_its_line(given, tmp_path):
+    lines = [p.measured.text() for p in run(request_in(given, tmp_path, samples=1, maps=3)) if p.measured]
+    assert "mIoU" in lines[0]
+    assert "diversity" not in lines[0]
 
 
 @pytest.mark.parametrize(("changes", "words"), [({"samples": 0}, "1 to 100"), ({"maps": 1}, "at least 2")])
@@ -196,6 +216,32 @@ def test_pictures_that_are_not_what_they_should_be_are_made_anew(given, tmp_path
     assert evaluated(request)[0].made == 0
 
 
+def test_a_batch_that_a_kill_cut_short_is_made_again_as_a_batch(given, tmp_path):
+    """A picture alone can come out a rounding apart from itself in a batch, and the figures with it."""
+    request = request_in(given, tmp_path, samples=3, maps=2)
+    evaluated(request)
+    before = pictures_in(tmp_path)
+    seeds = read_request(tmp_path / next(iter(before)))["evaluation"]["together"]
+    assert seeds == [0, 1_000_000, 2_000_000]
+    lost = [name for name in before if name.name == "000-1000000.png"]
+    for name in lost:
+        (tmp_path / name).unlink()
+    assert evaluated(request)[0].made == 1
+    assert read_request(tmp_path / lost[0])["evaluation"]["together"] == seeds
+    assert {n: d for n, d in pictures_in(tmp_path).items() if n not in lost} == {
+        n: d for n, d in before.items() if n not in lost
+    }
+
+
+def test_what_is_missing_is_made_in_the_batches_that_were_begun():
+    pair = Found(np.zeros((1, 1, 3), np.uint8), 0.0, (0, 10))
+    assert list(batches({0: pair, 10: pair})) == []
+    assert list(batches({0: None, 10: None})) == [(0, 10)]
+    assert list(batches({0: pair, 10: None})) == [(0, 10)]
+    assert list(batches({0: pair, 10: pair, 20: None, 30: None})) == [(20, 30)]
+    assert list(batches({0: pair, 10: None, 20: None})) == [(0, 10), (20,)]
+
+
 def test_more_samples_keep_those_that_are_there(given, tmp_path):
     evaluated(request_in(given, tmp_path, samples=1, maps=3))
     assert evaluated(request_in(given, tmp_path, samples=3, maps=3))[0].made == 6
@@ -215,7 +261,7 @@ def test_a_picture_says_what_made_it(given, tmp_path):
     evaluated(request_in(given, tmp_path, maps=2, samples=1))
     stored = read_request(tmp_path / next(iter(pictures_in(tmp_path))))
     assert (stored["model"], stored["sampling"]["steps"], stored["sampling"]["seeds"]) == ("tiny", 2, [0])
-    assert set(stored["evaluation"]) == {"model_sha256", "precision", "seconds"}
+    assert set(stored["evaluation"]) == {"model_sha256", "precision", "seconds", "together"}
 
 
 # --- Sweeps ---
@@ -295,6 +341,23 @@ def test_what_is_remembered_is_found_mirrored_too():
 def test_pixels_are_compared_in_levels():
     black, grey = np.zeros((1, 64, 64, 3), np.uint8), np.full((1, 64, 64, 3), 100, np.uint8)
     assert np.linalg.norm(as_pixels(grey) - as_pixels(black)) == pytest.approx(100)
+
+
+def test_a_card_gets_the_figures_and_the_nearest_training_photos(given, tmp_path):
+    """The same again by another run of the same; without training photos, what was there of them stays."""
+    card = tmp_path / "tiny.md"
+    card.write_text("# tiny\n\nBy hand.\n", encoding="utf-8")
+    request = {"maps": 4, "card": card}
+    evaluated(request_in(given, tmp_path / "out", train=given / "data" / "train", **request))
+    once = card.read_text(encoding="utf-8")
+    assert once.startswith("# tiny\n\nBy hand.\n\n[//]: # (evaluate, figures: begin)\n\n## Figures\n\ntiny on 4 maps")
+    assert "](tiny-nearest.jpg)" in once
+    assert (tmp_path / "tiny-nearest.jpg").read_bytes() == (tmp_path / "out" / nearest.PICTURE).read_bytes()
+    told = (tmp_path / "out" / nearest.SECTION).read_text(encoding="utf-8")
+    assert told.replace("](nearest.jpg)", "](tiny-nearest.jpg)").strip() in once
+    evaluated(request_in(given, tmp_path / "out", **request))
+    again = card.read_text(encoding="utf-8")
+    assert again.partition("nearest: begin")[2] == once.partition("nearest: begin")[2]
 
 
 def test_photos_that_were_learnt_from_are_told(given, tmp_path):

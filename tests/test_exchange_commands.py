@@ -9,6 +9,7 @@ from PIL import Image
 import launch
 from app import cli, watching
 from app.bundle import Project, write_project
+from app.cli import choices
 from app.exports import EXPORTS, read_exportable
 from engine.images import read_request, save_png
 from engine.label_files import read_instances, read_label_map, save_label_map
@@ -105,7 +106,7 @@ def export(*words):
 
 
 def test_the_options_offer_what_there_is():
-    assert tuple(EXPORTS) == cli.EXPORTS
+    assert tuple(EXPORTS) == choices.EXPORTS
 
 
 def test_a_map_is_exported(folder, capsys):

@@ -20,8 +20,10 @@ posix_only = pytest.mark.skipif(os.name != "posix", reason="uses a shell script 
 def fresh(tmp_path) -> Path:
     """A copy of the program as a newcomer unpacks it, without .venv."""
     (tmp_path / "app").mkdir()
-    for name in ("launch.py", "app/__init__.py", "app/cli.py", "app/commands.py"):
+    for name in ("launch.py", "app/__init__.py", "app/progress.py"):
         shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("app/cli", "app/commands"):
+        shutil.copytree(ROOT / name, tmp_path / name)
     return tmp_path
 
 

@@ -251,6 +251,30 @@ def test_stopping_saves_the_last_step(tmp_path):
     assert load_state(tmp_path)["done"] == 3
 
 
+def test_weights_that_ran_away_end_the_run_and_never_take_the_place_of_the_last_state(tmp_path):
+    learner = trainer(dataclasses.replace(RECIPE, images=400))
+    plain = learner.step
+    learner.step = lambda index: plain(index) * (1 if index < 4 else float("nan"))
+    progress = train(learner, tmp_path, Pace(save_seconds=0))
+    with pytest.raises(UserError, match=r"loss is nan since step 5.*lower --lr"):
+        list(progress)
+    assert load_state(tmp_path)["done"] == 4
+
+
+def test_a_loss_that_is_no_number_once_is_passed_over(tmp_path):
+    """As half precision has it now and then; the state is saved again when it is over."""
+    learner = trainer()
+    plain = learner.step
+    learner.step = lambda index: plain(index) * (float("inf") if index == 4 else 1)
+    saved = {p.step: p.saved for p in train(learner, tmp_path, Pace(save_seconds=0))}
+    assert [step for step, is_saved in saved.items() if not is_saved] == [5]
+    learner.step = lambda index: plain(index) * float("nan")
+    (tmp_path / "last").mkdir()
+    with pytest.raises(UserError, match="since step 1:"):
+        list(train(learner, tmp_path / "last"))
+    assert load_state(tmp_path / "last") is None
+
+
 def test_a_state_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     save_state(tmp_path, {"done": 1})
 
@@ -259,7 +283,7 @@ def test_a_state_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(torch, "save", broken)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UserError, match=r"state\.pt can't be written: disk full.*last state"):
         save_state(tmp_path, {"done": 2})
     assert load_state(tmp_path) == {"done": 1}
 

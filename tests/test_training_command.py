@@ -9,7 +9,8 @@ from models import TINY, tiny_network
 from PIL import Image
 
 import launch
-from app import cli, commands
+from app import cli
+from app.commands.recipes import recipe_of
 from engine.checkpoint import Description, load_checkpoint, save_checkpoint
 from engine.palette import load_palette, palette_from
 
@@ -48,7 +49,7 @@ def words(folder: Path, *more: str) -> list[str]:
 
 def recipe(*more: str):
     args = cli.parse(["train", "--data", "d", "--palette", "facades", "--out", "o", *more])
-    return commands.recipe_of(args, load_palette("facades"))
+    return recipe_of(args, load_palette("facades"))
 
 
 def test_check_tells_what_the_pairs_hold_and_learns_nothing(moor, capsys):
@@ -66,10 +67,20 @@ def test_pairs_that_do_not_fit_stop_check_and_training_before_the_first_step(moo
     (moor / "train" / "labels" / "a.png").unlink()
     for more in (["--check"], ["--out", str(moor / "run")]):
         assert launch.main(words(moor, *more)) == 2
-        said = capsys.readouterr().err
-        assert "1 photo has no label map of the same name: a.jpg." in said
-        assert "b.png holds the value 7" in said
+        *each, last = capsys.readouterr().err.splitlines()
+        assert f"{Path('images/a.jpg')} has no label map of the same name." in each
+        assert [line for line in each if line.startswith("b.png holds the value 7")]
+        assert last == f"{moor / 'train'} can't be learnt from: 1 photo has no label map, 1 of 1 pairs can't be used."
     assert not (moor / "run" / "state.pt").exists()
+
+
+def test_a_check_tells_of_both_splits_at_once(moor, capsys):
+    for split in ("train", "val"):
+        Image.fromarray(np.full((24, 24), 7, np.uint8)).save(moor / split / "labels" / "b.png")
+    assert launch.main(words(moor, "--check")) == 2
+    said = capsys.readouterr().err
+    assert said.count("b.png holds the value 7") == 2
+    assert all(f"{moor / split} can't be learnt from" in said.splitlines()[-1] for split in ("train", "val"))
 
 
 def test_training_needs_a_folder_for_the_run(moor, capsys):
@@ -119,7 +130,7 @@ def test_fine_tuning_takes_the_shape_from_the_model(tmp_path):
     save_checkpoint(path, network.state_dict(), old)
     palette = palette_from(MOOR, "moor.json")
     args = cli.parse(["train", "--data", "d", "--palette", "moor.json", "--out", "o", "--from", str(path)])
-    told = commands.recipe_of(args, palette)
+    told = recipe_of(args, palette)
     assert (told.network.num_classes, told.network.spade_hidden) == (3, TINY.spade_hidden)
     assert (told.schedule, told.diffusion_steps, told.palette) == ("cosine", 400, "moor")
 

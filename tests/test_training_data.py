@@ -14,7 +14,7 @@ from PIL import Image
 from engine.condition import instance_edges
 from engine.label_files import save_label_map
 from engine.palette import load_palette, palette_from
-from engine.training.check import census_table, check, remembered
+from engine.training.check import UnusableError, census_table, check, remembered
 from engine.training.crops import as_published, centred, ours, picture_size, resized_as_published
 from engine.training.data import AHEAD, Ahead, Sampler
 from engine.training.layouts import PARTS, find_held_out, find_listing, find_pairs
@@ -151,14 +151,59 @@ def test_all_that_is_wrong_is_told_at_once(folder):
     picture(folder / "images" / "d.png")
     picture(folder / "labels" / "d.png", greys(3))
     (folder / "images" / "d.png").write_bytes((folder / "images" / "d.png").read_bytes()[:200])
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UnusableError) as caught:
         check(store(folder))
-    said = str(caught.value)
-    assert "1 photo has no label map of the same name: c.png." in said
-    assert "3 of 3 pairs can't be used" in said
-    assert "a.png is 16 x 12 px, its map a.png 16 x 9" in said
-    assert "b.png holds the value 77" in said
-    assert "d.png" in said
+    assert caught.value.summary.endswith("can't be learnt from: 1 photo has no label map, 3 of 3 pairs can't be used.")
+    for said in (str(caught.value), " ".join(caught.value.lines)):
+        assert f"{Path('images/c.png')} has no label map of the same name." in said
+        assert "a.png is 16 x 12 px, its map a.png 16 x 9" in said
+        assert "b.png holds the value 77" in said
+        assert "d.png can't be read" in said
+
+
+def test_every_file_that_is_wrong_has_a_line_of_its_own(folder):
+    """The message itself names a few of each kind; a newcomer who mends those must not find the next ones then."""
+    for i in range(9):
+        picture(folder / "images" / "far off" / f"n{i}.png")
+        picture(folder / "labels" / "far off" / f"n{i}.png", greys(99))
+    with pytest.raises(UnusableError) as caught:
+        check(store(folder))
+    assert [line.partition(" holds")[0] for line in caught.value.lines] == [f"far off/: n{i}.png" for i in range(9)]
+    assert "n2.png" in str(caught.value)
+    assert "n3.png" not in str(caught.value)
+    assert str(caught.value).endswith("… and 6 more.")
+
+
+def test_what_other_systems_leave_beside_pictures_is_no_photo(folder):
+    for name in (".DS_Store", "Thumbs.db", "._a.png", ".thumbs/x.jpg", "@eaDir/a.png/SYNO.jpg", "__MACOSX/x.png"):
+        for kind in ("images", "labels"):
+            (folder / kind / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / kind / name).write_bytes(b"left behind")
+    found = check(store(folder))
+    assert (found.pairs, found.warnings) == (3, ())
+
+
+def test_of_files_with_one_name_one_is_taken_and_the_others_are_told(folder):
+    for extra in ("images/a.JPG", "labels/b.TIF"):
+        picture(folder / extra)
+    listing = find_pairs(folder, "train")
+    assert [(e.photo.name, e.labels[0].name) for e in listing.entries] == [(f"{n}.png", f"{n}.png") for n in "abc"]
+    assert check(store(folder)).warnings == ("2 files share names and are left out: a.JPG, b.TIF.",)
+
+
+def test_a_link_that_leads_nowhere_is_named(folder, tmp_path):
+    (folder / "images" / "d.png").symlink_to(folder / "gone.png")
+    picture(folder / "labels" / "d.png", greys(1))
+    with pytest.raises(UnusableError, match=r"d\.png can't be opened"):
+        remembered(store(folder), tmp_path / "data.json")
+
+
+def test_a_photo_that_its_exif_turns_says_so(folder):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGB", (16, 12)).save(folder / "images" / "a.png", exif=turned)
+    with pytest.raises(UserError, match=r"a\.png is 12 x 16 px, its map a\.png 16 x 12.*EXIF may turn it"):
+        check(store(folder))
 
 
 def test_a_check_counts_classes_and_warns_of_maps_that_nobody_uses(folder):

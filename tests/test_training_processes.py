@@ -57,9 +57,7 @@ def words(data: Path, run: Path, *more: str) -> list[str]:
 
 def started(options: list[str], **environment: str) -> subprocess.Popen:
     command, settings = [sys.executable, "launch.py", *options], {**os.environ, "OMP_NUM_THREADS": "1", **environment}
-    return subprocess.Popen(
-        command, cwd=ROOT, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
-    )
+    return subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def finished(process: subprocess.Popen) -> str:
@@ -68,15 +66,20 @@ def finished(process: subprocess.Popen) -> str:
     return out + err
 
 
-def killed_at(process: subprocess.Popen, step: int) -> None:
-    """`kill -9` as soon as the progress line tells of the step."""
-    said = ""
-    while f"step {step}/" not in said:
-        read = process.stderr.read(1)
-        assert read, said
-        said = said[-200:] + read
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+def kill_at(step: int, options: list[str]) -> None:
+    """Starts the command on a terminal, and `kill -9`s it as soon as its progress line tells of the step."""
+    ours, its = os.openpty()
+    command = [sys.executable, "launch.py", *options]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=its) as process:
+        os.close(its)
+        said = b""
+        while f"step {step}/".encode() not in said:
+            read = os.read(ours, 100)
+            assert read, said
+            said = said[-200:] + read
+        process.send_signal(signal.SIGKILL)
+    os.close(ours)
     assert process.returncode == -signal.SIGKILL
 
 
@@ -85,7 +88,7 @@ def test_a_run_killed_twice_has_the_curve_and_the_model_of_one_that_was_not(data
     """States are saved now and then, so a kill falls between two of them."""
     run, often = data.parent / "killed" / "run", ["--save-every", "0.05"]
     for step in (5, 10):
-        killed_at(started(words(data, run, *often)), step)
+        kill_at(step, words(data, run, *often))
         assert (load_state(run) or {"done": 0})["done"] < STEPS_MADE
         assert not (run / "model.safetensors").exists()
     assert launch.main(words(data, run)) == 0

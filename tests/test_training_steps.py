@@ -14,13 +14,15 @@ from engine.model.spade import Condition
 from engine.model.unet import UNet
 from engine.palette import load_palette
 from engine.training import thrift
+from engine.training.course import LOG, append_row
 from engine.training.crops import Crop
 from engine.training.curve import STEPS, Curve, add_row, drop_later, read_rows
 from engine.training.data import Batch, as_batch
 from engine.training.group import Group
-from engine.training.loop import Pace, train
+from engine.training.loop import Pace, Progress, train
 from engine.training.loss import losses
 from engine.training.recipe import RECIPES, Recipe
+from engine.training.state import open_run
 from engine.training.trainer import Means, Trainer, adjacent_levels
 from engine.types import UserError
 
@@ -231,6 +233,43 @@ def test_a_table_has_every_step_once_after_a_kill(tmp_path):
     rows = read_rows(tmp_path / STEPS)
     assert [(int(row["step"]), float(row["loss"])) for row in rows] == [(s, s / 10) for s in range(1, 7)]
     assert (tmp_path / STEPS).read_text(encoding="utf-8").count("step") == 1
+
+
+@pytest.mark.parametrize("left", ["", "step,lo", "step,loss,rate\r\n", "step,loss,rate\r\n1,0."])
+def test_a_table_that_a_kill_left_without_a_row_gets_its_heading(tmp_path, left):
+    """As in the first second of a run: made, and nothing in it yet."""
+    for name in (STEPS, "log.csv"):
+        (tmp_path / name).write_text(left, encoding="utf-8", newline="")
+    curve = Curve(tmp_path, 0)
+    curve.add(1, 0.5, 1e-4)
+    curve.close()
+    add_row(tmp_path / "log.csv", {"step": 1, "loss": 0.5})
+    for name in (STEPS, "log.csv"):
+        assert [(row["step"], row["loss"]) for row in read_rows(tmp_path / name)] == [("1", "0.5")]
+
+
+def test_a_run_killed_before_its_last_row_gets_it_when_it_is_opened_again(tmp_path):
+    """What was saved is the last state; the row would have come after the validation."""
+    curve = Curve(tmp_path, 0)
+    curve.add(1, 0.5, 1e-4)
+    curve.add(2, 0.25, 1e-4)
+    curve.close()
+    add_row(tmp_path / LOG, {"step": 1, "loss": 0.5, "right": 0.2})
+    for _ in range(2):  # the second time it is there
+        append_row(tmp_path, Progress(2, 2, None, 0.0, saved=True), {"right": 0.1})
+        assert read_rows(tmp_path / LOG) == [
+            {"step": "1", "loss": "0.5", "right": "0.2"},
+            {"step": "2", "loss": "0.25", "right": "0.1"},
+        ]
+
+
+def test_what_a_kill_left_unfinished_is_taken_away(tmp_path):
+    for name in ("state.pt.part", ".model-0123.tmp", "sheets/.0001-0123.tmp", "kept.tmp"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("half")
+    open_run(tmp_path, RECIPE).close()
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"kept.tmp", "recipe.json", ".lock"}
 
 
 def test_rows_with_new_columns_fit_an_old_table(tmp_path):

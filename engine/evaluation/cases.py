@@ -50,7 +50,12 @@ def read_cases(folder: Path, palette: Palette, size: Size, fit: Fit, maps: int |
 
 def read_photos(folder: Path, size: Size, fit: Fit) -> list[Photo]:
     """What a model has learnt from: the photos of a data set's training pairs, or of the folder. Raises UserError."""
-    photos = (read_photo(entry.photo) for entry in find_pairs(folder, "train").entries)
+    entries = find_pairs(folder, "train").entries
+    if not entries:
+        raise UserError(
+            f"{folder} holds no photo with a label map of the same name. Give the pairs it has learnt from."
+        )
+    photos = (read_photo(entry.photo) for entry in entries)
     return [fitted(Pair("", photo, np.zeros(photo.shape[:2], np.uint8)), size, fit).photo for photo in photos]
 
 

@@ -21,8 +21,21 @@ class Figure:
     low: float | None = None
     high: float | None = None
 
+    def text(self, percent: bool = False) -> str:
+        """“41.2 % (39.0 to 43.5)”, or “0.412 (0.39 to 0.435)”; empty where there is no value."""
+        value, low, high = (
+            None if each is None else f"{100 * each:.1f}" if percent else f"{each:.4g}"
+            for each in (self.value, self.low, self.high)
+        )
+        if value is None:
+            return ""
+        unit = " %" if percent else ""
+        return f"{value}{unit}" if low is None else f"{value}{unit} ({low} to {high})"
+
 
 Statistic = Callable[[NDArray[np.intp]], float]  # of the numbers of some maps
+Bounds = tuple[float, float]  # the least and the most that a statistic can be
+ANYTHING, DISTANCE, SHARE = (-np.inf, np.inf), (0.0, np.inf), (0.0, 1.0)
 
 
 def mean_figure(values: ArrayLike) -> Figure:
@@ -31,8 +44,9 @@ def mean_figure(values: ArrayLike) -> Figure:
     return Figure(None) if np.isnan(values).all() else around(float(np.nanmean(values)), values)
 
 
-def figure(statistic: Statistic, maps: int, most: int = GROUPS) -> Figure:
-    """Of a statistic that is no mean, on all of `maps` maps, which are left out in `most` groups at most.
+def figure(statistic: Statistic, maps: int, most: int = GROUPS, bounds: Bounds = ANYTHING) -> Figure:
+    """Of a statistic that is no mean, on all of `maps` maps, which are left out in `most` groups at most. bounds: what
+    it can't leave, nor its interval.
 
     Drawing maps with replacement would make some of them doubles, which a distance between distributions takes for
     agreement: resampled Fréchet distances came out half as large again, and twice as spread, as those of new maps. So
@@ -44,7 +58,10 @@ def figure(statistic: Statistic, maps: int, most: int = GROUPS) -> Figure:
         return Figure(None)
     n = group[-1] + 1
     without = [statistic(np.flatnonzero(group != left_out)) for left_out in range(n)] if n > 2 else []
-    return around(whole, n * whole - (n - 1) * np.array(without))
+    found = around(whole, n * whole - (n - 1) * np.array(without))
+    if found.low is None:
+        return found
+    return Figure(whole, max(found.low, bounds[0]), min(found.high, bounds[1]))
 
 
 def around(value: float, parts: NDArray[np.float64]) -> Figure:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.evaluation.cases import Case
 from engine.evaluation.distances import KernelDistance, frechet_distance
 from engine.evaluation.features import Extractor, Features, Pictures, joined
-from engine.evaluation.intervals import GROUPS, Figure, figure, group_of, mean_figure
+from engine.evaluation.intervals import DISTANCE, GROUPS, SHARE, Figure, figure, group_of, mean_figure
 from engine.evaluation.judges import Judge
 from engine.evaluation.likeness import Likeness
 from engine.evaluation.manifold import inside
@@ -107,7 +107,7 @@ class Rows:
 
 def frechet(real: Rows, drawn: Rows) -> Figure:
     groups = GROUPS if min(drawn.rows.shape) < MANY else FEW_GROUPS
-    return figure(lambda maps: frechet_distance(real.of(maps), drawn.of(maps)), real.maps, groups)
+    return figure(lambda maps: frechet_distance(real.of(maps), drawn.of(maps)), real.maps, groups, DISTANCE)
 
 
 def kid(real: Rows, drawn: Rows) -> Figure:
@@ -154,5 +154,7 @@ class Tally:
                 self.groups[group] += scored(truth, shown, palette.size, palette.unlabelled)
 
     def figure(self, of: Callable[[Scores], float]) -> Figure:
-        return figure(lambda maps: of(sum((self.groups[g] for g in np.unique(self.group[maps])), self.empty)),
-                      len(self.group))  # fmt: skip
+        def statistic(maps: NDArray[np.intp]) -> float:
+            return of(sum((self.groups[g] for g in np.unique(self.group[maps])), self.empty))
+
+        return figure(statistic, len(self.group), bounds=SHARE)

@@ -10,21 +10,22 @@ from typing import Any
 
 import numpy as np
 
+from engine.evaluation import nearest
+from engine.evaluation.card import write_card
 from engine.evaluation.cases import Case
-from engine.evaluation.features import Pictures
 from engine.evaluation.intervals import Figure
 from engine.evaluation.measure import Figures
 from engine.evaluation.plot import Panel, Point, svg
-from engine.evaluation.remembered import NEAR, Remembered
+from engine.evaluation.remembered import Remembered
 from engine.evaluation.request import Setting, shown
 from engine.images import save_png, whole_file
 from engine.label_files import colour_map
 from engine.palette import Palette
-from engine.training.sheet import SHOWN, sheet
+from engine.training.sheet import sheet
 from engine.types import Photo
 
 VERSION = 1
-JSON, TABLES, PLOT, SHEET, REMEMBERED = "evaluation.json", "report.md", "sweep.svg", "sheet.png", "remembered-{}.png"
+JSON, TABLES, PLOT, SHEET = "evaluation.json", "report.md", "sweep.svg", "sheet.png"
 ACROSS = 6  # pictures of a map in a sheet, at most
 SECONDS = "s a picture"
 SHARES = ("mIoU", "accuracy", "precision", "recall", "judged")  # what the names of shares of 1 begin with
@@ -42,7 +43,8 @@ class Measured:
 
     def text(self) -> str:
         """A line for the user, with the figures that a sweep is judged by."""
-        told = [f"{name} {text_of(name, self.figures[name])}" for name in PLOTTED if name in self.figures]
+        known = {name: text for name in PLOTTED if (text := text_of(name, self.figures.get(name)))}
+        told = [f"{name} {text}" for name, text in known.items()]
         return f"{self.setting.name}: {', '.join(told)}, {self.seconds:.2f} {SECONDS}"
 
 
@@ -98,6 +100,8 @@ def write(out: Path, evaluation: Evaluation) -> None:
     """JSON and tables, and for a sweep the plot. Raises UserError."""
     write_text(out / JSON, json.dumps(evaluation.to_dict(), indent=1) + "\n")
     write_text(out / TABLES, tables(evaluation))
+    if evaluation.remembered:
+        write_text(out / nearest.SECTION, nearest.section(evaluation.remembered, nearest.PICTURE))
     if len(evaluation.measured) > 1 and (panels := sweep_panels(evaluation.measured)):
         write_text(out / PLOT, svg(panels))
 
@@ -114,15 +118,22 @@ def write_text(path: Path, text: str) -> None:
 def tables(evaluation: Evaluation) -> str:
     """Markdown, ready for a model card or docs/performance.md: a row a figure, or for a sweep a row a setting."""
     about = evaluation.about
+    lines = [figures_text(evaluation)]
+    if evaluation.remembered:
+        lines += [*nearest.rows(evaluation.remembered), ""]
+    lines += [columns_of(evaluation.measured), *(f"\n{remark}" for remark in about["remarks"])]
+    return "\n".join(lines) + "\n"
+
+
+def figures_text(evaluation: Evaluation) -> str:
+    """What was measured on what, and a table of it."""
+    about = evaluation.about
     lines = [
         f"{about['model']} on {about['maps']} maps of {about['data']}, pictures of each: {about['samples']} "
         f"({about['precision']}, {about['device']}). In brackets: 95 % intervals over the maps.",
         "",
         *(by_figure(evaluation) if len(evaluation.measured) <= COLUMNS else by_setting(evaluation)),
     ]
-    if evaluation.remembered:
-        lines += ["", *remembered_rows(evaluation.remembered)]
-    lines += ["", columns_of(evaluation.measured), *(f"\n{remark}" for remark in about["remarks"])]
     return "\n".join(lines) + "\n"
 
 
@@ -158,25 +169,19 @@ def names_in(columns: dict[str, Figures]) -> list[str]:
 
 
 def text_of(name: str, figure: Figure | None) -> str:
-    """“41.2 % (39.0 to 43.5)”, in the unit of the figure; empty where there is none."""
-    if figure is None or figure.value is None:
-        return ""
-    percent = name.startswith(SHARES)
-    value, low, high = (
-        None if each is None else f"{100 * each:.1f}" if percent else f"{each:.4g}"
-        for each in (figure.value, figure.low, figure.high)
-    )
-    unit = " %" if percent else ""
-    return f"{value}{unit}" if low is None else f"{value}{unit} ({low} to {high})"
+    """In the unit of the figure; empty where there is none."""
+    return "" if figure is None else figure.text(percent=name.startswith(SHARES))
 
 
-def remembered_rows(remembered: Sequence[Remembered]) -> Iterator[str]:
-    columns = ("pictures: median", "least", "new photos: median", "least", f"nearer than {NEAR:g} % of new photos")
-    yield f"| to the nearest training photo, by | {' | '.join(columns)} |"
-    yield "|---|---|---|---|---|---|"
-    for each in remembered:
-        numbers = [f"{of(some):.4g}" for some in (each.pictures, each.photos) for of in (np.median, np.min)]
-        yield f"| {each.name} | " + " | ".join([*numbers, text_of(SHARES[0], each.near)]) + " |"
+def into_card(card: Path, out: Path, evaluation: Evaluation) -> None:
+    """Puts the figures, and with `remembered` the nearest training photos, into a model's card. Raises UserError."""
+    remarks = [f"\n{remark}\n" for remark in evaluation.about["remarks"]]
+    sections = {"figures": "\n".join(["## Figures\n", figures_text(evaluation), *remarks])}
+    pictures = {}
+    if evaluation.remembered:
+        picture = f"{card.stem}-{nearest.PICTURE}"
+        sections["nearest"], pictures[picture] = nearest.section(evaluation.remembered, picture), out / nearest.PICTURE
+    write_card(card, sections, pictures)
 
 
 # --- Plot ---
@@ -238,10 +243,3 @@ def spread(count: int, most: int) -> list[int]:
     """The numbers of `most` of so many at most, evenly spread, always the same."""
     shown = min(count, most)
     return [i * count // shown for i in range(shown)]
-
-
-def save_nearest(out: Path, remembered: Sequence[Remembered], pictures: Pictures, trained: Sequence[Photo]) -> None:
-    """A sheet for each way of comparing, the nearest first: picture | its nearest training photo. Raises UserError."""
-    for each in remembered:
-        strips = [(pictures[i], trained[each.which[i]]) for i in np.argsort(each.pictures)[: 2 * SHOWN]]
-        save_png(out / REMEMBERED.format(each.name), sheet(strips, pictures.shape[1]), {})

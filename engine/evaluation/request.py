@@ -22,6 +22,7 @@ AXES: Mapping[str, type] = {
     "steps": int,
     "guidance": float,
     "guidance_stop": float,
+    "guidance_rescale": float,
     "encoder_reuse": int,
 }
 MOST = 200  # settings in a grid
@@ -47,7 +48,8 @@ class EvaluationRequest:
     """data: pairs that the model has not learnt from. samples: pictures of each map. maps: so many of the pairs, spread
     evenly; None: all. fit: how pairs become squares of the training size. train: the pairs that it has learnt from, for
     the memorisation check. segmenter: who says what pictures show; None: ours for the palette, which also gives the
-    features unless the file is another of ours. inception, lpips: TorchScript files.
+    features unless the file is another of ours. inception, lpips: TorchScript files. card: a model's
+    card, which the figures are put into.
 
     Raises UserError where a number is outside its bound.
     """
@@ -63,6 +65,7 @@ class EvaluationRequest:
     segmenter: Path | None = None
     inception: Path | None = None
     lpips: Path | None = None
+    card: Path | None = None
     device: str = "auto"
     precision: PrecisionName = "auto"
 
@@ -70,7 +73,7 @@ class EvaluationRequest:
         if not 1 <= self.samples <= 100:
             raise UserError(f"{self.samples} samples of a map is outside 1 to 100. 2 is a good start.")
         if self.maps is not None and self.maps < 2:
-            raise UserError(f"{self.maps} maps are too few to compare distributions. Give at least 2, best hundreds.")
+            raise UserError(f"--maps {self.maps} is too few to compare distributions. Give at least 2, best hundreds.")
 
 
 def settings_of(name: str, told: Mapping[str, Any], sweep: Sequence[str] = ()) -> tuple[Setting, ...]:

@@ -17,6 +17,7 @@ from engine.evaluation.features import Extractor, InceptionFeatures, Pictures, S
 from engine.evaluation.judges import Judge, open_judge
 from engine.evaluation.likeness import Likeness, ScriptLikeness, SegmenterLikeness
 from engine.evaluation.measure import Figures, Instruments, Seen, correspondence, fidelity, figures
+from engine.evaluation.nearest import save_nearest
 from engine.evaluation.remembered import Remembered, remembered
 from engine.evaluation.report import Evaluation, Measured
 from engine.evaluation.request import EvaluationRequest, Setting
@@ -26,6 +27,7 @@ from engine.palette import Palette
 from engine.segmentation.files import find_segmenter
 from engine.segmentation.segmenter import Segmenter, segmenter_for
 from engine.training.crops import picture_size
+from engine.training.sheet import SHOWN
 from engine.types import Photo, UserError
 
 
@@ -63,7 +65,7 @@ class Evaluating:
         self.cases = read_cases(request.data, palette, size, request.fit, request.maps)
         self.trained = read_photos(request.train, size, request.fit) if request.train else []
         self.measured: list[Measured] = []
-        self.shown: dict[int, list[Photo]] = {i: [] for i in report.spread(len(self.cases), report.SHOWN)}
+        self.shown: dict[int, list[Photo]] = {i: [] for i in report.spread(len(self.cases), SHOWN)}
         self.progress = Progress(0, len(request.settings) * len(self.cases) * request.samples, 0, "")
 
     def settings(self) -> Generator[Progress]:
@@ -111,12 +113,15 @@ class Evaluating:
         photos = [case.photo for case in self.cases]
         extractor = next(iter(self.instruments.extractors), None)
         found = tuple(remembered(self.trained, pictures, photos, extractor))
-        report.save_nearest(self.request.out, found, np.concatenate(pictures), self.trained)
+        save_nearest(self.request.out, found, np.concatenate(pictures), self.trained)
         return found
 
     def _write(self, photos: list[Seen], floor: Figures, found: tuple[Remembered, ...]) -> None:
-        own = correspondence(self.instruments, self.cases, photos)
-        report.write(self.request.out, Evaluation(self._about(), tuple(self.measured), own, floor, found))
+        request, own = self.request, correspondence(self.instruments, self.cases, photos)
+        evaluation = Evaluation(self._about(), tuple(self.measured), own, floor, found)
+        report.write(request.out, evaluation)
+        if request.card and len(self.measured) == len(request.settings):
+            report.into_card(request.card, request.out, evaluation)
         report.save_sheet(self.request.out, self.cases, self.shown, self.model.palette)
 
     def _about(self) -> dict[str, Any]:

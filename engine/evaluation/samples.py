@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,15 @@ class Samples:
     made: int
 
 
+@dataclass(frozen=True)
+class Found:
+    """A picture (H, W, 3) that is there. together: the seeds that were made in one batch, its own among them."""
+
+    picture: NDArray[np.uint8]
+    seconds: float
+    together: tuple[int, ...]
+
+
 class Gallery:
     """Makes the pictures of one setting in `folder`, map by map, and keeps what is there."""
 
@@ -47,26 +57,31 @@ class Gallery:
     def of(self, case: Case) -> Samples:
         """All pictures of a map; those that are missing or were made from something else are made. Raises UserError."""
         seeds = [case.number + BETWEEN * i for i in range(self.count)]
-        missing = tuple(seed for seed in seeds if self._found(case, seed) is None)
-        if missing:
-            self._make(case, missing)
-        found = [self._found(case, seed) for seed in seeds]
+        there = {seed: self._found(case, seed) for seed in seeds}
+        missing = {seed for seed, found in there.items() if found is None}
+        for batch in batches(there):
+            self._make(case, batch, missing & {*batch})
+        found = [there[seed] or self._found(case, seed) for seed in seeds]
         if any(each is None for each in found):
             raise UserError(f"A picture of {case.name} can't be read back from {self.folder}. Is the disk full?")
-        return Samples(np.stack([p for p, _ in found]), float(np.median([s for _, s in found])), len(missing))
+        seconds = float(np.median([each.seconds for each in found]))
+        return Samples(np.stack([each.picture for each in found]), seconds, len(missing))
 
-    def _make(self, case: Case, seeds: tuple[int, ...]) -> None:
+    def _make(self, case: Case, seeds: tuple[int, ...], wanted: set[int]) -> None:
+        """Makes the pictures of `seeds` in one batch and keeps those that are wanted."""
         request = self._request(case, seeds)
         started = time.perf_counter()
         pictures = pictures_of(generate(self.model, request))
         seconds = (time.perf_counter() - started) / len(seeds)
         self.model.cache.clear()  # the next map is another
+        about = {**self._about(), "seconds": round(seconds, 4), "together": seeds}
         for seed, picture in zip(seeds, pictures, strict=True):
-            about = {**self._about(), "seconds": round(seconds, 4)}
-            save_png(self._path(case, seed), picture, {**record(request, self.model.palette.name, seed), ABOUT: about})
+            if seed in wanted:
+                told = {**record(request, self.model.palette.name, seed), ABOUT: about}
+                save_png(self._path(case, seed), picture, told)
 
-    def _found(self, case: Case, seed: int) -> tuple[NDArray[np.uint8], float] | None:
-        """The picture that is there, if it is whole and made from just this, with the seconds it took."""
+    def _found(self, case: Case, seed: int) -> Found | None:
+        """The picture that is there, if it is whole and made from just this."""
         path = self._path(case, seed)
         if not path.exists():
             return None
@@ -75,11 +90,12 @@ class Gallery:
         except UserError:  # cut short, as after a power cut
             return None
         told = (stored or {}).pop(ABOUT, None)
-        seconds = told.pop("seconds", None) if isinstance(told, dict) else None
+        told = told if isinstance(told, dict) else {}
+        seconds, together = told.pop("seconds", None), told.pop("together", None)
         wanted = as_json(record(self._request(case, (seed,)), self.model.palette.name, seed))
         if stored != wanted or told != self._about() or picture.shape != case.photo.shape:
             return None
-        return picture, float(seconds or 0)
+        return Found(picture, float(seconds or 0), tuple(together or (seed,)))
 
     def _request(self, case: Case, seeds: tuple[int, ...]) -> RenderRequest:
         sampling = replace(self.sampling, seeds=seeds)
@@ -90,6 +106,18 @@ class Gallery:
 
     def _path(self, case: Case, seed: int) -> Path:
         return self.folder / f"{case.name.replace('/', '_')}-{seed}.png"
+
+
+def batches(there: Mapping[int, Found | None]) -> Iterator[tuple[int, ...]]:
+    """The batches in which the missing of some seeds are to be made.
+
+    Those whose batch was cut short by a kill in it again: alone they could come out a rounding apart. The rest in one.
+    """
+    missing = {seed for seed, found in there.items() if found is None}
+    begun = {found.together for found in there.values() if found and missing & {*found.together}}
+    yield from sorted(begun)
+    if rest := tuple(sorted(missing.difference(*begun))):
+        yield rest
 
 
 def as_json(value: dict[str, Any]) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class SegmenterTrainer:
             group["lr"] = recipe.rate(index)
         self.network.train()
         batch = self.sampler(index)
+        if not (batch.targets != IGNORED).any():  # nothing is labelled there: the mean over no pixel is no number
+            return torch.zeros(())
         photos = batch.photos.to(self.device, memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16):
             logits = self.network(photos)

@@ -19,11 +19,13 @@ from engine.segmentation.loop import SegmenterTrainer
 from engine.segmentation.scores import Scores, no_scores, scored
 from engine.segmentation.segmenter import Segmenter
 from engine.training import course
+from engine.training.check import Shown
 from engine.training.course import Data, Report, TrainRequest, append_row, find_folders, load_data
 from engine.training.crops import centre
 from engine.training.loop import Progress
 from engine.training.pairs import Pair
-from engine.training.sheet import sheet, shown
+from engine.training.sheet import sheet
+from engine.training.sheet import shown as shown_pairs
 from engine.training.state import open_run
 from engine.types import Photo, UserError
 
@@ -35,13 +37,14 @@ class SegmenterRun:
     """The parts of a run that live from its start to its end. `warnings` are sentences for the user.
 
     The classes that occur in the training pairs are those it learns, whatever the request's recipe says of them. Holds
-    the lock of the run's folder until `reports` ends.
+    the lock of the run's folder until `reports` ends. shown: told how far the look at the pairs is.
     """
 
-    def __init__(self, request: TrainRequest) -> None:
+    def __init__(self, request: TrainRequest, shown: Shown | None = None) -> None:
         self.request, palette = request, request.palette
         network = request.recipe.network
-        self.data = load_data(find_folders(request), palette, round(network.side * request.recipe.scales[1]))
+        side = round(network.side * request.recipe.scales[1])
+        self.data = load_data(find_folders(request), palette, side, shown=shown)
         network = replace(network, labels=labels_in(self.data, palette.unlabelled))
         self.recipe: SegmenterRecipe = replace(request.recipe, network=network)
         self.lock = open_run(request.out, self.recipe)
@@ -65,7 +68,7 @@ class SegmenterRun:
         save_segmenter(request.out / SEGMENTER, segmenter.network, replace(segmenter.description, facts=facts))
         path = request.out / "sheets" / f"{progress.step:07d}.png"
         path.parent.mkdir(exist_ok=True)
-        save_png(path, sheet((cells(segmenter, pair) for pair in shown(pairs)), CELL), {})
+        save_png(path, sheet((cells(segmenter, pair) for pair in shown_pairs(pairs)), CELL), {})
         append_row(request.out, progress, {"mean_iou": scores.mean_iou, "accuracy": scores.accuracy})
         return scores, path
 

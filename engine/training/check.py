@@ -20,6 +20,7 @@ from engine.training.store import Store
 from engine.types import UserError
 
 EXAMPLES = 3
+MOST = 200  # files that are named in full
 Shown = Callable[[int, int], None]  # pairs looked at, pairs in all
 
 
@@ -60,16 +61,29 @@ class Finding:
     problem: str = ""
 
 
+class UnusableError(UserError):
+    """Of a folder that can't be learnt from: how much is wrong, and some of it.
+
+    summary: how much alone. lines: all of it, a line a file, of MOST files at most.
+    """
+
+    def __init__(self, listing: Listing, unusable: Sequence[str]) -> None:
+        alone = [f"{path.relative_to(listing.folder)} has no label map of the same name." for path in listing.alone]
+        self.summary = f"{listing.folder} can't be learnt from: {_counted(listing, unusable)}."
+        self.lines = _first([*alone, *unusable], MOST)
+        super().__init__(" ".join([self.summary, *_first(alone, EXAMPLES), *_first(unusable, EXAMPLES)]))
+
+
 def check(store: Store, shown: Shown | None = None) -> Checked:
-    """Reads every pair once; what has room stays in the store. Raises UserError that counts all that is wrong."""
+    """Reads every pair once; what has room stays in the store. Raises UnusableError, which counts all that is wrong."""
     findings = []
     for finding in _findings(store):
         findings.append(finding)
         if shown:
             shown(len(findings), len(store))
-    problems = _problems(store.listing, [finding.problem for finding in findings if finding.problem])
-    if problems:
-        raise UserError(f"{store.listing.folder} can't be learnt from. {' '.join(problems)}")
+    problems = [finding.problem for finding in findings if finding.problem]
+    if problems or store.listing.alone or not findings:
+        raise UnusableError(store.listing, problems)
     counts = np.array([finding.pixels for finding in findings], np.int64)
     return Checked(
         pixels=counts.sum(0),
@@ -93,24 +107,26 @@ def _finding(store: Store, index: int) -> Finding:
     try:
         reading = store.first(index)
     except UserError as error:
-        return Finding(problem=str(error))
+        folder, _, _ = store.listing.entries[index].name.rpartition("/")  # the error names the file alone
+        return Finding(problem=f"{folder}/: {error}" if folder else str(error))
     labels = reading.pair.labels
     pixels = np.bincount(labels.ravel(), minlength=store.palette.size)
     return Finding(pixels, min(labels.shape), reading.guess)
 
 
-def _problems(listing: Listing, unusable: Sequence[str]) -> list[str]:
-    """A sentence for photos without a map, and one for pairs that can't be read."""
-    found = []
+def _counted(listing: Listing, unusable: Sequence[str]) -> str:
+    """“2 photos have no label map, 8 of 64 pairs can't be used”."""
+    counts = []
     if listing.alone:
-        what = "photo has" if len(listing.alone) == 1 else "photos have"
-        found.append(f"{len(listing.alone)} {what} no label map of the same name: {_some(listing.alone)}.")
+        counts.append(f"{len(listing.alone)} {'photo has' if len(listing.alone) == 1 else 'photos have'} no label map")
     if unusable:
-        count = f"{len(unusable)} of {len(listing.entries)} pairs can't be used: "
-        found.append(count + " ".join([*unusable[:EXAMPLES], *(["…"] if len(unusable) > EXAMPLES else [])]))
-    if not (listing.entries or found):
-        found.append("It holds no photo with a label map of the same name.")
-    return found
+        counts.append(f"{len(unusable)} of {len(listing.entries)} pairs can't be used")
+    return ", ".join(counts) or "it holds no photo with a label map of the same name"
+
+
+def _first(texts: Sequence[str], most: int) -> list[str]:
+    more = len(texts) - most
+    return [*texts[:most], *([f"… and {more:,} more."] if more > 0 else [])]
 
 
 def _warnings(listing: Listing, guesses: Sequence[str]) -> Iterator[str]:
@@ -122,6 +138,9 @@ def _warnings(listing: Listing, guesses: Sequence[str]) -> Iterator[str]:
     if listing.unused:
         have = "map has no photo and is" if len(listing.unused) == 1 else "maps have no photo and are"
         yield f"{len(listing.unused)} label {have} left out: {_some(listing.unused)}."
+    if listing.doubles:
+        share = "file shares its name with another and is" if len(listing.doubles) == 1 else "files share names and are"
+        yield f"{len(listing.doubles)} {share} left out: {_some(listing.doubles)}."
 
 
 def _some(paths: Sequence[Path]) -> str:
@@ -154,7 +173,10 @@ def fingerprint(listing: Listing, palette: Palette) -> str:
     digest = hashlib.sha256(palette_to_json(palette).encode())
     for entry in listing.entries:
         for path in (entry.photo, *entry.labels, *([entry.instances] if entry.instances else [])):
-            facts = path.stat()
+            try:
+                facts = path.stat()
+            except OSError:  # a link that leads nowhere: the check says so
+                continue
             digest.update(f"{path}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
     digest.update(repr((listing.alone, listing.unused)).encode())
     return digest.hexdigest()

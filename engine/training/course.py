@@ -17,7 +17,7 @@ from engine.memory import free_memory
 from engine.palette import Palette
 from engine.training.board import Board
 from engine.training.check import Checked, Shown, remembered
-from engine.training.curve import add_row, drop_later
+from engine.training.curve import STEPS, add_row, drop_later, read_rows
 from engine.training.group import ALONE, Group
 from engine.training.layouts import Listing, find_held_out, find_pairs
 from engine.training.loop import Learner, Pace, Progress, train
@@ -108,7 +108,7 @@ class Data:
             "validation": "held-out pairs" if self.held_out else "training pairs",
             "validation_pairs": len(self.validation),
             "class_share": {
-                c.name: round(float(self.census[c.index]), 6) for c in palette.classes if self.census[c.index] > 0
+                c.name: float(f"{self.census[c.index]:.4g}") for c in palette.classes if self.census[c.index] > 0
             },
             "class_maps": {
                 c.name: int(self.checked.maps[c.index]) for c in palette.classes if self.checked.maps[c.index] > 0
@@ -187,9 +187,16 @@ def seconds_left(progress: Progress, request: TrainRequest, started: float) -> f
 
 
 def append_row(run: Path, progress: Progress, values: dict[str, float]) -> None:
-    """A row of the run's log: the step, its loss, and what validation found. None where no step was made: the run was
-    finished before, and its last row is there.
+    """A row of the run's log: the step, its loss, and what validation found.
+
+    A run that was finished before makes no step. Its last row stays if it is there, and if it was killed before that
+    was written, the loss is what the curve holds of the step.
     """
-    if progress.loss is not None:
-        drop_later(run / LOG, progress.step - 1)
-        add_row(run / LOG, {"step": progress.step, "loss": progress.loss, **values})
+    log = run / LOG
+    loss = progress.loss
+    if loss is None:
+        if any(int(row["step"]) == progress.step for row in read_rows(log)):
+            return
+        loss = next((row["loss"] for row in read_rows(run / STEPS) if int(row["step"]) == progress.step), "")
+    drop_later(log, progress.step - 1)
+    add_row(log, {"step": progress.step, "loss": loss, **values})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 from engine.training.state import write_atomically
@@ -10,15 +11,15 @@ from engine.training.state import write_atomically
 STEPS = "steps.csv"
 
 
-def add_row(path: Path, row: dict[str, float]) -> None:
+def add_row(path: Path, row: dict[str, float | str]) -> None:
     """Under the table's own heading; a new table, or one with other columns, gets the row's."""
     rows = read_rows(path)
     if rows and list(rows[0]) != list(row):
         columns = list(dict.fromkeys([*rows[0], *row]))
         _write(path, columns, rows)
         row = {name: row.get(name, "") for name in columns}
-    fresh = not path.exists()
-    with path.open("a", encoding="utf-8", newline="") as file:
+    fresh = not rows
+    with path.open("w" if fresh else "a", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(row))
         if fresh:
             writer.writeheader()
@@ -35,10 +36,14 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def drop_later(path: Path, step: int) -> None:
-    """Takes out the rows of steps after `step`: a run that was killed makes them again."""
-    rows = read_rows(path)
-    if rows:
-        _write(path, list(rows[0]), [row for row in rows if int(row["step"]) <= step])
+    """Takes out the rows of steps after `step`: a run that was killed makes them again. Where that leaves none, or a
+    kill left less than the heading and one row, the table goes.
+    """
+    kept = [row for row in read_rows(path) if int(row["step"]) <= step]
+    if kept:
+        _write(path, list(kept[0]), kept)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _write(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
@@ -68,8 +73,9 @@ class Curve:
             self.writer.writerow([step, loss, rate])
 
     def flush(self) -> None:
-        """Before the state is saved: what it makes no more must be on disk."""
+        """Before the state is saved: what it makes no more must be on disk, after a power cut too."""
         self.file.flush()
+        os.fsync(self.file.fileno())
 
     def close(self) -> None:
         self.file.close()

@@ -33,7 +33,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a folder holds. alone: photos without a map. unused: maps without a photo.
+    """What a folder holds. alone: photos without a map. unused: maps without a photo. doubles: files beside another of
+    the same name, which is taken instead.
 
     scaled: maps may be of another size than their photos, in the same proportions.
     """
@@ -44,6 +45,7 @@ class Listing:
     alone: tuple[Path, ...] = ()
     unused: tuple[Path, ...] = ()
     scaled: bool = False
+    doubles: tuple[Path, ...] = ()
 
     @property
     def name(self) -> str:
@@ -93,6 +95,7 @@ LAYOUTS = (  # those with splits first: a folder without is taken whole
     Layout("ADE20K", "images", "annotations"),
     Layout("CelebAMask-HQ", "CelebA-HQ-img", "CelebAMask-HQ-mask", scaled=True),
 )
+LEFT_BEHIND = (".", "@eaDir", "__MACOSX")  # begin the names of what other systems leave beside pictures
 FACES, MASKS = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno"
 
 
@@ -129,29 +132,29 @@ def find_listing(folder: Path, split: Split, whole: bool = True) -> Listing | No
 def _paired(layout: Layout, folder: Path, split: Split) -> Listing:
     """Photos and maps of one name, in the same folder below theirs."""
     roots = layout.folders(folder, split)
-    maps, instances = (dict(_named(root, end)) for root, end in zip(roots[1:], layout.ends[1:], strict=True))
+    found = [list(_named(root, end)) for root, end in zip(roots, layout.ends, strict=True)]
+    photos, maps, instances = (dict(files) for files in found)
     if not layout.instances:
         instances = {}
-    photos = list(_named(roots[0], layout.ends[0]))
-    entries = tuple(Entry(name, photo, (maps[name],), instances.get(name)) for name, photo in photos if name in maps)
-    used = {name for name, _ in photos}
+    taken = {*photos.values(), *maps.values()}
     return Listing(
         layout.title,
         roots[0].parent,
-        entries,
-        alone=tuple(photo for name, photo in photos if name not in maps),
-        unused=tuple(path for name, path in maps.items() if name not in used),
+        tuple(Entry(name, photo, (maps[name],), instances.get(name)) for name, photo in photos.items() if name in maps),
+        alone=tuple(photo for name, photo in photos.items() if name not in maps),
+        unused=tuple(path for name, path in maps.items() if name not in photos),
         scaled=layout.scaled,
+        doubles=tuple(path for files in found[:2] for _, path in files if path not in taken),
     )
 
 
 def _named(root: Path, end: str) -> Iterator[tuple[str, Path]]:
     """(name, file) of every picture below `root` whose name ends with `end`; a PNG comes last of its name."""
     found = [path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.stem.endswith(end)]
-    for path in sorted(found, key=lambda path: (path.with_suffix(""), path.suffix == ".png", path.suffix)):
-        if not path.name.startswith("."):  # what other systems leave beside each file
-            name = path.relative_to(root).with_suffix("").as_posix()
-            yield name.removesuffix(end), path
+    for path in sorted(found, key=lambda path: (path.with_suffix(""), path.suffix.lower() == ".png", path.suffix)):
+        below = path.relative_to(root)
+        if not any(part.startswith(LEFT_BEHIND) for part in below.parts):
+            yield below.with_suffix("").as_posix().removesuffix(end), path
 
 
 def _of_masks(folder: Path) -> Listing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from engine.training.curve import Curve
 from engine.training.group import ALONE, Group
 from engine.training.recipe import AnyRecipe
 from engine.training.state import load_state, save_state
+from engine.types import UserError
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,28 @@ class Pace:
 
 
 STEADY = Pace()
+MOST_LOST = 20  # steps in a row whose loss is no number: half precision has one now and then, and leaves it out
+
+
+class Health:
+    """Whether the losses are numbers. Where they stopped being so, the weights most often are none either."""
+
+    def __init__(self, run: Path) -> None:
+        self.run, self.lost = run, 0
+
+    @property
+    def good(self) -> bool:
+        """What is learnt may take the place of the last state."""
+        return self.lost == 0
+
+    def look(self, step: int, loss: float, last: bool) -> None:
+        """Raises UserError where it won't get better."""
+        self.lost = 0 if math.isfinite(loss) else self.lost + 1
+        if self.lost == MOST_LOST or (self.lost and last):
+            raise UserError(
+                f"The loss is {loss} since step {step - self.lost + 1}: the weights have run away. Give a lower --lr. "
+                f"The state in {self.run} is from before, and the same command goes on with it."
+            )
 
 
 def train(trainer: Learner, run: Path, pace: Pace = STEADY, group: Group = ALONE) -> Iterator[Progress]:
@@ -69,9 +93,9 @@ def train(trainer: Learner, run: Path, pace: Pace = STEADY, group: Group = ALONE
         yield Progress(done, recipe.steps, None, 0.0, saved=True)
         return
     if not group.leads:
-        yield from _followed(trainer, done, group)
+        yield from _followed(trainer, run, done, group)
         return
-    curve = Curve(run, done, pace.log_every)
+    curve, health = Curve(run, done, pace.log_every), Health(run)
     started = saved_at = time.monotonic()
     before = on_disk = done
     try:
@@ -79,10 +103,11 @@ def train(trainer: Learner, run: Path, pace: Pace = STEADY, group: Group = ALONE
             loss = trainer.step(done).item()
             curve.add(done + 1, loss, recipe.rate(done))
             done += 1
+            health.look(done, loss, done == recipe.steps)
             now = time.monotonic()
             over = done == recipe.steps or (pace.minutes is not None and now - started > pace.minutes * 60)
             over = group.agreed(over, trainer.device)
-            saved = over or now - saved_at > pace.save_seconds
+            saved = health.good and (over or now - saved_at > pace.save_seconds)
             if saved:
                 curve.flush()
                 save_state(run, trainer.state(done))
@@ -92,15 +117,16 @@ def train(trainer: Learner, run: Path, pace: Pace = STEADY, group: Group = ALONE
                 return
     finally:
         curve.close()
-        if on_disk != done:
+        if on_disk != done and health.good:
             save_state(run, trainer.state(done))
 
 
-def _followed(trainer: Learner, done: int, group: Group) -> Iterator[Progress]:
+def _followed(trainer: Learner, run: Path, done: int, group: Group) -> Iterator[Progress]:
     """The steps of a process that doesn't lead."""
-    over = False
+    over, health = False, Health(run)
     while not over:
         loss = trainer.step(done).item()
         done += 1
+        health.look(done, loss, done == trainer.recipe.steps)
         over = group.agreed(False, trainer.device)
         yield Progress(done, trainer.recipe.steps, loss, 0.0, saved=False)

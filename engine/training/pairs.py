@@ -90,9 +90,10 @@ def _of_size(values: NDArray, photo: Photo, entry: Entry, path: Path, scaled: bo
         return values
     if scaled and values.shape[0] * width == values.shape[1] * height:
         return resize_labels(values, height, width)
+    turned = " The photo's EXIF may turn it: turn its map as well." if values.shape == (width, height) else ""
     raise UserError(
         f"{entry.photo.name} is {width} x {height} px, its map {path.name} {values.shape[1]} x {values.shape[0]}. "
-        "Both must have one size."
+        f"Both must have one size.{turned}"
     )
 
 

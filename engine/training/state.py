@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -16,17 +17,38 @@ from engine.types import UserError
 STATE = "state.pt"
 RECIPE = "recipe.json"
 LOCK = ".lock"
+PART = ".part"  # ends the name of a file that is being written
 
 
 def write_atomically(path: Path, write: Any) -> None:
-    """`write(temporary path)`, then rename: readers see the old file or the new one, never half of one."""
-    temporary = path.with_name(path.name + ".part")
+    """`write(temporary path)`, then rename: readers see the old file or the new one, never half of one, even after a
+    power cut.
+    """
+    temporary = path.with_name(path.name + PART)
     write(temporary)
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())  # else the rename may reach the disk before what it names
     os.replace(temporary, path)
 
 
+def drop_unfinished(run: Path) -> None:
+    """Takes away what a killed process was writing. The caller holds the run's lock."""
+    for path in (*run.glob(f"*{PART}"), *run.glob(".*.tmp"), *run.glob("sheets/.*.tmp")):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
 def save_state(run: Path, state: dict[str, Any]) -> None:
-    write_atomically(run / STATE, lambda path: torch.save(state, path))
+    """Raises UserError where there is no room; then the last state is still there."""
+    try:
+        write_atomically(run / STATE, lambda path: torch.save(state, path))
+    except (OSError, RuntimeError) as error:  # RuntimeError: PyTorch's own writer on a full disk
+        with contextlib.suppress(OSError):
+            (run / (STATE + PART)).unlink()
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise UserError(
+            f"{run / STATE} can't be written: {reason}. Make room; the same command goes on from the last state."
+        ) from error
 
 
 def load_state(run: Path) -> dict[str, Any] | None:
@@ -55,6 +77,7 @@ def open_run(run: Path, recipe: AnyRecipe) -> IO[str]:
     if not _lock(lock):
         lock.close()
         raise UserError(f"Another training writes to {run}. Wait for its end, or choose another --out.")
+    drop_unfinished(run)
     if (run / STATE).exists():
         _check_same(run, recipe)
     text = json.dumps(recipe.to_dict(), indent=1)
