@@ -10,16 +10,18 @@ inside keeps its colours.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.grain import Values, missing_grain, room_in
+from engine.tiles import Box, enlarged, shrunk, shrunk_by_tiles, tiles
 from engine.types import BlendName, Photo, Region
 
-Values: TypeAlias = NDArray[np.float32]  # (H, W, 3), of 0 to 255
-Spread: TypeAlias = NDArray[np.float64]  # (3, 3), the covariance of red, green and blue in grain
+Colour: TypeAlias = Callable[[Box], Values]  # what is added to a picture's colours, box by box
 
 FEATHER_SHARE = 1 / 64  # of the photo's short side
 LASTING = 20.0  # of 255: a difference in colour up to here is the picture's cast; what is above it is another thing
@@ -31,18 +33,6 @@ WORK = 2**22  # pixels times steps of solving on each grid: many on coarse ones,
 LEAST_STEPS, MOST_STEPS = 2, 400
 DONE = 3e-4  # of 255: what a pixel may be off its neighbours' mean
 TINY = np.float32(1e-20)
-
-OCTAVES = 3  # in which grain is measured and drawn, each at half the size of the one before
-FINE = 1.0  # pixels of blur: what is finer counts to an octave
-WHITE = 0.873  # the deviation in it of white noise of 1
-BLOCK = 8  # pixels a side in which it is measured
-LEAST_BLOCKS = 4
-QUIET = 0.05  # of the blocks, those with the least detail, tell grain; in most of the others are things
-QUIET_BIAS = 1.26  # what the quiet blocks of pure noise lack in variance by chance
-FULL = (6, 249)  # values beyond have lost their grain
-ROOM = 24  # of 255, from black or white: from there on grain shows whole
-LEAST_GRAIN = 0.35  # of 255, standard deviation: what rounding to whole values looks like
-MOST_GRAIN = 16.0  # what is above is no grain
 
 
 def grown(region: Region, pixels: int) -> Region:
@@ -58,10 +48,10 @@ def auto_feather(height: int, width: int) -> float:
     return min(height, width) * FEATHER_SHARE
 
 
-def opacity(region: Region, feather: float) -> NDArray[np.float32]:
+def opacity(depth: NDArray[np.float32], feather: float) -> NDArray[np.float32]:
     """(H, W) of the new picture: 0 outside the region, 1 inside, rising over `feather` pixels from its edge inwards, so
-    that no pixel outside is touched."""
-    return np.clip(depths(region) / (feather + 1), 0, 1)
+    that no pixel outside is touched. depth: see `depths`."""
+    return np.clip(depth / (feather + 1), 0, 1)
 
 
 def depths(region: Region) -> NDArray[np.float32]:
@@ -75,25 +65,41 @@ def blended(photo: Photo, picture: Photo, region: Region, feather: float, blend:
     feather: pixels, see `opacity`. seed: of the grain that is drawn. Give at least some pixels of the photo around the
     region: they tell its colour and grain.
     """
-    laid, share = picture.astype(np.float32), opacity(region, feather)
-    if blend != "plain" and not region.all():
-        laid += correction(photo, picture, region, feather, blend)
-        laid += missing_grain(photo, picture, region, seed) * room_in(laid)
-        laid, share = laid.clip(0, 255), eased(share)
-    inside = photo + (laid - photo) * share[:, :, None]
-    return np.where(region[:, :, None], np.rint(inside), photo).astype(np.uint8)
+    depth, adding = depths(region), blend != "plain" and not region.all()
+    if adding:
+        colour = correction(photo, picture, region, depth, feather, blend)
+        grain = missing_grain(photo, picture, region, seed)
+    result = photo.copy()
+    for box in tiles(*region.shape):
+        if not region[box].any():
+            continue
+        old, laid, share = photo[box], picture[box].astype(np.float32), opacity(depth[box], feather)
+        if adding:
+            laid += colour(box)
+            laid += grain.at(box) * room_in(laid)
+            laid, share = laid.clip(0, 255), eased(share)
+        inside = old + (laid - old) * share[:, :, None]
+        result[box] = np.where(region[box][:, :, None], np.rint(inside), old)
+    return result
 
 
-def correction(photo: Photo, picture: Photo, region: Region, feather: float, blend: BlendName) -> Values:
+def correction(
+    photo: Photo, picture: Photo, region: Region, depth: NDArray[np.float32], feather: float, blend: BlendName
+) -> Colour:
     """What is added to the picture inside the region so that it meets the photo's colours at the region's edge."""
-    difference = np.subtract(photo, picture, dtype=np.float32)
     if blend == "gradient":
-        return membrane(difference, rim(region))
-    depth, near, far = depths(region), feather + 1, max(LEAST_REACH, REACH * feather)
+        return membrane(np.subtract(photo, picture, dtype=np.float32), rim(region)).__getitem__
+    near, far = feather + 1, max(LEAST_REACH, REACH * feather)
     beside = (depth > 0) & (depth <= near)
-    pull = averaged(difference, beside, near)
-    cast = averaged(difference, beside, far).clip(-LASTING, LASTING)
-    return cast * faded(depth, far) + (pull - cast) * faded(depth, near)
+    pull, cast = (averaged(photo, picture, beside, radius) for radius in (near, far))
+
+    def matched(box: Box) -> Values:
+        if depth[box].min() > far:
+            return np.zeros((1, 1, 3), np.float32)
+        lasting = cast(box).clip(-LASTING, LASTING)
+        return lasting * faded(depth[box], far) + (pull(box) - lasting) * faded(depth[box], near)
+
+    return matched
 
 
 def rim(region: Region) -> Region:
@@ -112,17 +118,29 @@ def eased(share: NDArray[np.float32]) -> NDArray[np.float32]:
     return share * share * (3 - 2 * share)
 
 
-def averaged(values: Values, among: Region, radius: float) -> Values:
-    """The mean of the values about each pixel, of pixels of `among` alone, the nearer ones counting more; 0 where there
-    is none within twice the radius."""
-    weight = among.astype(np.float32)
-    total = values * weight[:, :, None]
-    while radius > WIDE and min(total.shape[:2]) > 1:
+def averaged(photo: Photo, picture: Photo, among: Region, radius: float) -> Colour:
+    """The mean difference of two pictures about each pixel, of pixels of `among` alone, the nearer ones counting more;
+    0 where there is none within twice the radius."""
+
+    def counted(box: Box) -> NDArray[np.float32]:
+        return among[box].astype(np.float32)
+
+    def difference(box: Box) -> Values:
+        if not among[box].any():
+            return np.zeros(photo[box].shape, np.float32)
+        return np.subtract(photo[box], picture[box], dtype=np.float32) * counted(box)[:, :, None]
+
+    if radius <= WIDE:
+        total, weight = difference(everything := (slice(None), slice(None))), counted(everything)
+    else:
+        total, weight = shrunk_by_tiles(difference, photo.shape), shrunk_by_tiles(counted, among.shape)
+        radius /= 2
+    while radius > WIDE and min(weight.shape) > 1:
         total, weight, radius = shrunk(total), shrunk(weight), radius / 2
     side = (2 * max(1, round(radius)) + 1,) * 2
     total, weight = (cv2.blur(cv2.blur(each, side), side) for each in (total, weight))  # twice a box is a tent
     mean = total / np.maximum(weight, 1e-6)[:, :, None]
-    return mean if mean.shape == values.shape else cv2.resize(mean, among.shape[::-1])
+    return lambda box: enlarged(mean, among.shape, box)
 
 
 def membrane(values: Values, known: Region) -> Values:
@@ -167,87 +185,6 @@ def halved(values: Values, known: Region) -> tuple[Values, Region]:
     return shrunk(values * known[:, :, None]) / np.maximum(share, 1e-6)[:, :, None], share > 0
 
 
-def shrunk(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    height, width = values.shape[:2]
-    return cv2.resize(values, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA)
-
-
 def mean_of_neighbours(values: Values) -> Values:
     kernel = np.float32([[0, 1, 0], [1, 0, 1], [0, 1, 0]]) / 4
     return cv2.filter2D(values, -1, kernel, borderType=cv2.BORDER_REPLICATE)
-
-
-def missing_grain(photo: Photo, picture: Photo, region: Region, seed: int) -> Values:
-    """Noise (H, W, 3) with what the picture inside the region lacks of the grain that the photo has around it.
-
-    As strong in each octave, and as much alike in the three colours: a picture that was computed small and enlarged has
-    none in the finest. All zero where nothing is lacking.
-    """
-    generator = np.random.default_rng(seed)
-    grain = np.zeros(photo.shape, np.float32)
-    there, here, usable = photo.astype(np.float32), picture.astype(np.float32), (unclipped(photo), unclipped(picture))
-    for _ in range(OCTAVES):
-        if min(region.shape) < BLOCK:
-            break
-        lacking = root(grain_of(there, ~region, usable[0]) - grain_of(here, region, usable[1]))
-        if lacking.any():
-            noise = cv2.transform(fine(generator.standard_normal(here.shape, np.float32)), lacking / WHITE)
-            here = here + noise
-            grain += cv2.resize(noise, photo.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-        there, here, region = shrunk(there), shrunk(here), shrunk(region.astype(np.float32)) > 0.5
-        usable = tuple(shrunk(each.astype(np.float32)) == 1 for each in usable)
-    return grain
-
-
-def fine(values: Values) -> Values:
-    """The finest octave of detail."""
-    return values - cv2.GaussianBlur(values, (0, 0), FINE)
-
-
-def unclipped(picture: Photo) -> Region:
-    """Where no colour is so dark or so light that grain is lost."""
-    dark, light = FULL
-    return cv2.inRange(picture, (dark,) * 3, (light,) * 3) > 0
-
-
-def room_in(laid: Values) -> Values:
-    """Of grain the share that shows: less and less where a colour is nearly black or white, as in any photo."""
-    return (np.minimum(laid, 255 - laid) / ROOM).clip(0, 1)
-
-
-def grain_of(picture: Values, among: Region, usable: Region) -> Spread:
-    """The covariance of the colours in its grain's finest octave, told by the quietest usable blocks of those among
-    which to look, or of all where those are too few; zeros where these are, too."""
-    for where in (among & usable, usable):
-        chosen = block_means(where.astype(np.float32)) == 1
-        if chosen.sum() >= LEAST_BLOCKS:
-            return quiet_spread(fine(picture), chosen) * QUIET_BIAS
-    return np.zeros((3, 3))
-
-
-def quiet_spread(band: Values, chosen: NDArray[np.bool_]) -> Spread:
-    """The mean covariance over the share QUIET of the chosen blocks that have the least detail."""
-    energy = block_means(cv2.transform(band * band, np.ones((1, 3), np.float32)))
-    limit = np.partition(energy[chosen], count := max(LEAST_BLOCKS, round(QUIET * chosen.sum())) - 1)[count]
-    rows, columns = np.nonzero(chosen & (energy <= limit))
-    blocks = whole_blocks(band)[rows, :, columns].reshape(-1, 3)
-    return blocks.T.astype(np.float64) @ blocks / len(blocks)
-
-
-def block_means(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(H, W) -> the means of its whole blocks."""
-    rows, columns = (side // BLOCK for side in values.shape)
-    return cv2.resize(values[: rows * BLOCK, : columns * BLOCK], (columns, rows), interpolation=cv2.INTER_AREA)
-
-
-def whole_blocks(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(H, W, 3) -> (rows, BLOCK, columns, BLOCK, 3)."""
-    rows, columns = (side // BLOCK for side in values.shape[:2])
-    return values[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK, 3)
-
-
-def root(covariance: Spread) -> Spread:
-    """What makes noise of that covariance of independent noise; without what is negative or no grain."""
-    variances, directions = np.linalg.eigh(covariance)
-    deviations = np.sqrt(variances.clip(0, MOST_GRAIN**2))
-    return (directions * np.where(deviations < LEAST_GRAIN, 0, deviations)) @ directions.T

@@ -11,6 +11,8 @@ from torch import Tensor
 from engine.denoiser import Branches, Denoiser
 from engine.types import ClassGuidance, Interval, LabelMap, Level, Prediction
 
+TINY = 1e-6  # of x0's range: a picture of one colour has no contrast to bring back
+
 
 @dataclass(frozen=True)
 class Guidance:
@@ -22,11 +24,14 @@ class Guidance:
     stop: once guidance moves a picture by less than this, it has ended for the rest of that picture's run; 0 never
         ends it. It is the RMS of guided x0 minus conditional x0, in units of x0 (-1 to 1). Castillo 2023 (arXiv
         2312.12487) compares the branches' eps instead, but those agree at high noise too, where both are nearly x.
+    rescale: how far, of 0 to 1, guided x0 is brought back to the conditional one's contrast, which guidance raises
+        until colours are black and white (Lin 2023, arXiv 2305.08891, section 3.4, where it is phi).
     """
 
     scale: float | Tensor
     interval: Interval = (0.0, 1.0)
     stop: float = 0.0
+    rescale: float = 0.0
 
     @property
     def acts(self) -> bool:
@@ -65,6 +70,8 @@ def guided(branches: Branches, guidance: Guidance) -> Denoiser:
             return branches(x, level)
         with_map, without = branches.both(x, level)
         p = extrapolated(with_map, without, guidance.scale)
+        if guidance.rescale:
+            p = rescaled(p, with_map, guidance.rescale, x, level)
         if guidance.stop == 0:
             return p
         before = torch.ones_like(x[:, :1, :1, :1], dtype=torch.bool) if acts is None else acts
@@ -83,6 +90,17 @@ def extrapolated(with_map: Prediction, without: Prediction, scale: float | Tenso
         without.eps + scale * (with_map.eps - without.eps),
         with_map.log_variance,
     )
+
+
+def rescaled(p: Prediction, like: Prediction, share: float, x: Tensor, level: Level) -> Prediction:
+    """Each picture's x0 with so much of the way made to the deviation that `like` has, and eps of x to agree with it.
+
+    Lin 2023 does so to whatever the network predicts. That x0 is it here makes phi mean the same for every network, and
+    act where contrast comes from: eps is as large as noise whatever guidance does.
+    """
+    deviation, wanted = (each.x0.std((1, 2, 3), keepdim=True) for each in (p, like))
+    x0 = p.x0 * (1 + share * (wanted / deviation.clamp_min(TINY) - 1))
+    return Prediction(x0, (x - level.alpha * x0) / level.sigma, p.log_variance)
 
 
 def change(p: Prediction, of: Prediction) -> Tensor:

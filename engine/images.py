@@ -33,6 +33,7 @@ MAX_PIXELS = 64_000_000  # below the 89 million at which Pillow itself warns
 MAX_SIDE = 16_384
 LARGE = 4_000_000  # pixels, from which on the time that packing takes is felt
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PSD")  # of Pillow's readers, those that artists need
+HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # brands of phones' photos
 MERGED_DATA = 1057  # the PSD resource whose fifth byte says whether the layers' sum is in the file
 REQUEST_KEY = "spadework"  # the PNG text chunk that holds what made a picture
 FORMAT_KEY = "spadework-format"  # that of a kept photo, which came as another format
@@ -95,6 +96,8 @@ def open_image(source: Source, max_bytes: int = MAX_FILE_BYTES) -> ImageFile:
     The size is judged by the header, before anything is decoded. Raises UserError for whatever is not such an image.
     """
     name, data = _bytes_of(source, max_bytes)
+    if data[4:8] == b"ftyp" and data[8:12] in HEIC:
+        raise UserError(f"{name} is a HEIC photo, which is not read. Export it as JPEG or PNG.")
     if is_zip(data):
         data = merged_picture(name, data, max_bytes)
     with errors_named(name):

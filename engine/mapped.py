@@ -43,7 +43,7 @@ def map_denoiser(model: Model, given: GridMap, sampling: Sampling, plan: Plan, p
     labels = given.labels
     windows = layout(*labels.shape, plan.window, model.network.config.stride)
     scale = scale_over(labels, sampling.guidance, given.class_guidance, model.device)
-    guidance = Guidance(scale, sampling.guidance_interval, sampling.guidance_stop)
+    guidance = Guidance(scale, sampling.guidance_interval, sampling.guidance_stop, sampling.guidance_rescale)
     if len(windows) == 1:
         capture = model.device.type == "cuda" and sampling.encoder_reuse == 1 and sampling.steps >= WORTH_CAPTURING
         network = CapturedNetwork(model.network) if capture else model.network

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,22 +16,30 @@ from engine.sizes import preview_size, shrink_region
 from engine.types import EditRequest, Photo, Region
 
 AROUND = 64  # pixels about a region that tell a blend what the photo is like there
-DEEP = 0.25  # of a region's depth at most is faded in over, where nothing else is asked for
+DEEP = 0.25  # of a part's depth at most is faded in over, where nothing else is asked for
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Pixels of an area that are faded in alike: region, of the area's size; feather, in pixels of the photo."""
+
+    region: Region
+    feather: float
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where an area lies in the preview: its box there, its region at that size, and its feather in the photo."""
+    """Where an area lies in the preview: its box there, its parts, and their regions at that size."""
 
     area: Area
     box: Box
-    region: Region
-    feather: float
+    parts: tuple[Part, ...]
+    small: tuple[Region, ...]
 
     @property
     def shape(self) -> tuple[int, int]:
         """The size (h, w) of the area's window in the preview."""
-        return self.region.shape
+        return self.small[0].shape
 
 
 class Montage:
@@ -54,24 +63,27 @@ class Montage:
     def place(self, area: Area) -> Place:
         sides = zip(area.box, self.preview.shape[1:3], self.request.photo.shape[:2], strict=True)
         box = tuple(slice(at.start * small // most, -(-at.stop * small // most)) for at, small, most in sides)
-        region = shrink_region(area.region, *(at.stop - at.start for at in box))
-        return Place(area, box, region, feather_of(self.request, area.region))
+        size = [at.stop - at.start for at in box]
+        parts = parts_of(self.request, area.region)
+        return Place(area, box, parts, tuple(shrink_region(part.region, *size) for part in parts))
 
     def with_forming(self, place: Place, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The preview with pictures (N, *place.shape, 3) laid over a place, without colour and grain; none is kept."""
         shown = self.preview.copy()
-        feather = place.feather * shown.shape[1] / self.request.photo.shape[0]
+        scale = shown.shape[1] / self.request.photo.shape[0]
         for whole, picture in zip(shown, pictures, strict=True):
-            whole[place.box] = blended(whole[place.box], picture, place.region, feather, "plain", 0)
+            for part, region in zip(place.parts, place.small, strict=True):
+                whole[place.box] = blended(whole[place.box], picture, region, part.feather * scale, "plain", 0)
         return shown
 
     def lay(self, place: Place, pictures: NDArray[np.uint8], seeds: Sequence[int]) -> None:
         """Finished pictures (N, h, w, 3) of an area's window, blended over what is there; grain is drawn by `seeds`."""
         area = place.area
-        box = bounding_box(area.region, AROUND)
-        at, region = inside(box, area.box), area.region[box]
-        for whole, picture, seed in zip(self.pictures, pictures, seeds, strict=True):
-            whole[at] = blended(whole[at], picture[box], region, place.feather, self.request.blend, seed)
+        for part in place.parts:
+            box = bounding_box(part.region, AROUND)
+            at, region = inside(box, area.box), part.region[box]
+            for whole, picture, seed in zip(self.pictures, pictures, seeds, strict=True):
+                whole[at] = blended(whole[at], picture[box], region, part.feather, self.request.blend, seed)
         small = [resize_photo(whole[area.box], *place.shape) for whole in self.pictures]
         self.preview[:, *place.box] = small
 
@@ -83,10 +95,21 @@ def small_photo(photo: Photo) -> Photo:
     return resize_photo(np.ascontiguousarray(photo[::hop, ::hop]), *size)
 
 
-def feather_of(request: EditRequest, region: Region) -> float:
-    """In pixels of the photo: as asked for, else a share of the photo's short side. In windows that is no more than a
-    quarter of the region's depth: a small region of a large photo would else nowhere cover it."""
-    if request.feather is not None:
-        return request.feather
+def parts_of(request: EditRequest, region: Region) -> tuple[Part, ...]:
+    """A region (not empty) as parts that are faded in alike: over as many pixels as asked for, else over a share of the
+    photo's short side. In windows that is no more than a quarter of the depth of what is connected: something small
+    would else nowhere be covered, in a large photo or beside something large. Depths of about one size share a part,
+    so that there are few.
+    """
     automatic = auto_feather(*request.photo.shape[:2])
-    return automatic if request.extent == "whole" else min(automatic, DEEP * float(depths(region).max()))
+    if request.feather is not None or request.extent == "whole":
+        return (Part(region, automatic if request.feather is None else request.feather),)
+    count, labels = cv2.connectedComponents(region.astype(np.uint8), connectivity=8)
+    deepest = np.zeros(count, np.float32)
+    np.maximum.at(deepest, labels.ravel(), depths(region).ravel())
+    feathers = np.minimum(automatic, DEEP * deepest)
+    halvings = np.ceil(np.log2(automatic / np.maximum(feathers, min(1, automatic))))
+    found = np.unique(halvings[1:])
+    if len(found) == 1:
+        return (Part(region, float(feathers[1:].min())),)
+    return tuple(Part(region & (halvings == n)[labels], float(feathers[1:][halvings[1:] == n].min())) for n in found)

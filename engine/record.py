@@ -35,6 +35,7 @@ UNSAID = {
     "spacing": "trailing",
     "guidance_interval": (0.0, 1.0),
     "guidance_stop": 0.0,
+    "guidance_rescale": 0.0,
     "encoder_reuse": 1,
     "noise": "steps",
 }

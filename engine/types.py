@@ -96,6 +96,7 @@ class Sampling:
     guidance_stop: float = 0.0  # it ends once it moves a picture by less, RMS of -1 to 1; 0 = never (engine.guidance)
     encoder_reuse: int = 1  # the encoder runs at every so many steps
     noise: NoiseName = "path"  # of the stochastic samplers: one path a seed for any number of steps, or anew every step
+    guidance_rescale: float = 0.0  # by how much guided pictures keep the contrast of unguided ones (engine.guidance)
 
     def __post_init__(self) -> None:
         for what, name, names in (
@@ -120,6 +121,8 @@ class Sampling:
             raise UserError(f"Guidance interval {interval} is not two rising shares of 0 to 1. (0, 1) is all of it.")
         if not 0 <= self.guidance_stop <= 1:
             raise UserError(f"Guidance stop {self.guidance_stop:g} is outside 0 to 1. 0 never stops it.")
+        if not 0 <= self.guidance_rescale <= 1:
+            raise UserError(f"Guidance rescale {self.guidance_rescale:g} is outside 0 to 1. 0 is none, 0.7 is usual.")
         if not 1 <= self.encoder_reuse <= MAX_ENCODER_REUSE:
             raise UserError(f"Encoder reuse {self.encoder_reuse} is outside 1 to {MAX_ENCODER_REUSE}. 1 is no reuse.")
         if not self.seeds:

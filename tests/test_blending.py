@@ -6,7 +6,8 @@ import pytest
 import scipy.sparse as sparse
 from scipy.sparse.linalg import spsolve
 
-from engine.blending import auto_feather, blended, depths, grown, membrane, missing_grain, opacity, rim
+from engine.blending import auto_feather, blended, depths, grown, membrane, opacity, rim
+from engine.grain import missing_grain
 from engine.images import read_photo
 
 BLENDS = ("plain", "matched", "gradient")
@@ -80,11 +81,11 @@ def test_nothing_grows_into_nothing():
 def test_opacity_is_nothing_outside_and_rises_inwards():
     region = np.zeros((40, 40), bool)
     region[10:30, 10:] = True
-    rising = opacity(region, 3)
+    rising = opacity(depths(region), 3)
     assert not rising[~region].any()
     assert rising[20, 10:15].tolist() == pytest.approx([0.25, 0.5, 0.75, 1, 1])
     assert rising[20, 39] == 1  # the picture's own border is no edge
-    assert (opacity(region, 0) == region).all()
+    assert (opacity(depths(region), 0) == region).all()
 
 
 @pytest.mark.parametrize("region", [*shapes(90, 120).values(), np.ones((90, 120), bool), np.eye(90, 120) > 0])
@@ -212,7 +213,7 @@ def test_a_picture_that_has_its_grain_gets_no_more():
 def test_a_noiseless_photo_gets_no_grain():
     photo = np.rint(shaded(256, 300)).astype(np.uint8)
     for picture in (enlarged(photo, 12), np.full_like(photo, 90)):
-        assert not missing_grain(photo, picture, ellipse(256, 300), 1).any()
+        assert not missing_grain(photo, picture, ellipse(256, 300), 1).octaves
 
 
 def test_a_noiseless_photo_of_things_gets_no_grain():
@@ -220,14 +221,14 @@ def test_a_noiseless_photo_of_things_gets_no_grain():
     photo = np.rint(shaded(256, 300)).astype(np.uint8)
     photo[:, :120][:, ::3] = 20
     photo[200:, ::4] = 230
-    assert not missing_grain(photo, enlarged(photo, 12), ellipse(256, 300), 1).any()
+    assert not missing_grain(photo, enlarged(photo, 12), ellipse(256, 300), 1).octaves
 
 
 def test_grain_of_grey_is_grey():
     values = shaded(256, 300).mean(2, keepdims=True).repeat(3, 2)
     grey = np.random.default_rng(0).standard_normal((256, 300, 1)).astype(np.float32)
     photo = np.clip(np.rint(values + 8 * grey), 0, 255).astype(np.uint8)
-    grain = missing_grain(photo, enlarged(photo, 0), ellipse(256, 300), 1)
+    grain = missing_grain(photo, enlarged(photo, 0), ellipse(256, 300), 1).at(np.s_[0:256, 0:300])
     assert grain.std() > 3
     assert np.abs(grain - grain.mean(2, keepdims=True)).max() < 0.1 * grain.std()
 

@@ -130,6 +130,52 @@ def test_each_run_begins_anew():
     assert branches.ran == ["both", "both"]
 
 
+# --- Rescaling ---
+
+
+def textured(x: Tensor) -> Tensor:
+    """A conditional x0 that has contrast and a mean."""
+    return 0.2 + 0.5 * torch.linspace(-1, 1, x[0].numel()).view_as(x[:1]).expand_as(x)
+
+
+class TexturedBranches(FakeBranches):
+    """With the map x0 is `textured`, of each picture's own strength."""
+
+    def with_map(self, x: Tensor, level: Level) -> Prediction:
+        return prediction(textured(x) * self.picture.view(-1, 1, 1, 1), x, level, -1.0)
+
+
+def guided_x0(rescale: float, scale: float = 2.5) -> tuple[Prediction, Prediction, Tensor]:
+    """What two pictures of other strengths become, what they are without guidance, and x."""
+    branches, x = TexturedBranches(torch.tensor([1.0, 0.2])), noise(2)
+    p = guided(branches, Guidance(scale, rescale=rescale))(x, LEVELS[4])
+    return p, branches(x, LEVELS[4]), x
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7, 1.0])
+def test_rescaled_a_picture_has_so_much_less_of_the_contrast_that_guidance_adds(share):
+    """Here guidance multiplies all of x0 by its scale. Each picture goes back to its own contrast."""
+    p, plain, x = guided_x0(share)
+    factor = share + (1 - share) * 2.5
+    torch.testing.assert_close(p.x0, plain.x0 * factor)
+    torch.testing.assert_close(p.x0.std((1, 2, 3)), plain.x0.std((1, 2, 3)) * factor)
+    torch.testing.assert_close(LEVELS[4].alpha * p.x0 + LEVELS[4].sigma * p.eps, x)
+    assert torch.equal(p.log_variance, plain.log_variance)
+
+
+def test_without_rescaling_nothing_is_other_than_it_was():
+    p, _, x = guided_x0(0.0)
+    with_map, without = TexturedBranches(torch.tensor([1.0, 0.2])).both(x, LEVELS[4])
+    assert torch.equal(p.x0, without.x0 + 2.5 * (with_map.x0 - without.x0))
+    assert torch.equal(p.eps, without.eps + 2.5 * (with_map.eps - without.eps))
+
+
+def test_a_picture_of_one_colour_stays_one():
+    """It has no contrast that a factor could bring back."""
+    _, x0 = run(Guidance(2.5, rescale=1.0), 0.5)
+    assert torch.isfinite(x0).all()
+
+
 # --- Scales of single classes ---
 
 MAP = np.array([[0, 0, 3, 3], [0, 7, 7, 3], [7, 7, 7, 7], [0, 0, 0, 0]], np.uint8)

@@ -556,6 +556,7 @@ BROKEN = {
         ),
         "holds 3 frames",
     ),
+    "HEIC": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is a HEIC photo.*Export it as JPEG or PNG"),
     "a format we leave out": (b"P6 1 1 255\n\1\2\3", "can't be read.*Save it again as PNG"),
     "vector": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "can't be read"),
 }

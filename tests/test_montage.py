@@ -1,5 +1,6 @@
 """Finished areas laid over a photo at its own size, forming ones over a smaller one of it."""
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy import ndimage
 
 from engine.areas import areas, whole
 from engine.blending import depths
-from engine.montage import Montage
+from engine.montage import Montage, parts_of
 from engine.types import BlendName, EditRequest
 
 RNG = np.random.default_rng(0)
@@ -94,9 +95,42 @@ def test_a_small_region_of_a_large_photo_is_covered_all_the_same():
     (area,) = areas(region, 64)
     for extent, covered in (("windows", True), ("whole", False)):
         montage = Montage(request_of(region, blend="plain", extent=extent), 1)
-        assert (montage.place(area).feather < depths(area.region).max()) == covered
+        (part,) = montage.place(area).parts
+        assert (part.feather < depths(area.region).max()) == covered
     region[1000:2900, 1000:3900] = True
-    assert Montage(request_of(region), 1).place(whole(region)[0]).feather == pytest.approx(3000 / 64, abs=1)
+    (part,) = Montage(request_of(region), 1).place(whole(region)[0]).parts
+    assert part.feather == pytest.approx(3000 / 64, abs=1)
+
+
+@pytest.mark.parametrize("blend", get_args(BlendName))
+def test_something_tiny_beside_something_large_is_covered_as_it_would_be_alone(blend):
+    """And so is what is large: each takes the feather of its own depth."""
+    size = (900, 1200)
+    large, tiny = np.zeros((2, *size), bool)
+    large[100:800, 100:800] = True
+    tiny[400:408, 810:818] = tiny[600:609, 812:822] = True
+    request = request_of(large | tiny, blend=blend)
+    picture = np.full((1, *size, 3), 255, np.uint8)
+
+    def laid(region: np.ndarray) -> np.ndarray:
+        montage = Montage(replace(request, region=region), 1)
+        montage.lay(montage.place(whole(region)[0]), picture, (0,))
+        return montage.pictures[0].astype(int)
+
+    both = laid(large | tiny)
+    for region in (large, tiny):
+        alone = laid(region)
+        changed = np.abs(alone - request.photo)[region].mean()
+        assert changed > (40 if blend != "gradient" else 0)
+        assert np.abs(both - alone)[region].mean() < 0.1 * changed
+
+
+def test_of_a_million_specks_there_are_few_parts():
+    region = RNG.random((1500, 2000)) < 0.2
+    region[200:1200, 300:1500] = True
+    parts = parts_of(request_of(region), region)
+    assert 1 < len(parts) <= 7
+    assert np.array_equal(np.sum([part.region for part in parts], 0), region)
 
 
 def test_made_again_an_area_begins_as_the_photo_was_amid_what_was_made():

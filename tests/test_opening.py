@@ -26,6 +26,7 @@ EVERYTHING = Sampling(
     spacing="even",
     guidance_interval=(0.125, 0.9),
     guidance_stop=0.015,
+    guidance_rescale=0.35,
     encoder_reuse=2,
     noise="steps",
 )

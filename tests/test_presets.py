@@ -7,7 +7,8 @@ from engine.types import Sampling, UserError
 
 
 def test_the_default_preset_is_the_default_of_sampling():
-    assert preset(DEFAULT) == Sampling()
+    assert preset(DEFAULT) == Sampling(guidance_rescale=0.7)
+    assert preset("exact").guidance_rescale == 0  # the reference is plain
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -33,16 +33,16 @@ def test_an_edit_keeps_its_region_strength_and_the_photo_s_fingerprint():
 
 
 def test_every_field_of_sampling_comes_back():
-    sampling = Sampling("dpmpp_2m", 12, 3.0, (4,), "lambda", (0.25, 0.75), 0.01, 2, "steps")
+    sampling = Sampling("dpmpp_2m", 12, 3.0, (4,), "lambda", (0.25, 0.75), 0.01, 2, "steps", 0.5)
     stored = json.loads(json.dumps(record(RenderRequest("scenes", LABELS, sampling), "ade20k", 4)))
     assert render_request(stored).sampling == sampling
 
 
 def test_an_older_record_means_what_it_meant():
-    """Whatever the defaults are by now: full guidance, a fresh encoder, the trailing spacing."""
+    """Whatever the defaults are by now: full guidance, not rescaled, a fresh encoder, the trailing spacing."""
     stored = record(RenderRequest("scenes", LABELS), "ade20k", 0)
     older = {"sampler": "ddim", "steps": 20, "guidance": 2.5, "seeds": [3]}
-    expected = Sampling("ddim", 20, 2.5, (3,), "trailing", (0.0, 1.0), 0.0, 1, "steps")
+    expected = Sampling("ddim", 20, 2.5, (3,), "trailing", (0.0, 1.0), 0.0, 1, "steps", 0.0)
     assert render_request({**stored, "sampling": older}).sampling == expected
     even = render_request({**stored, "sampling": {**older, "spacing": "even"}}).sampling
     assert even == replace(expected, spacing="even")

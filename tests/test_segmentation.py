@@ -12,13 +12,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from engine.fidelity import fidelity
+from engine.fidelity import Fidelity, fidelity
 from engine.images import save_png
 from engine.label_files import save_label_map
 from engine.palette import load_palette, palette_from, palette_to_json
 from engine.segmentation import files
 from engine.segmentation.config import POSITION, SegmenterConfig, SegmenterRecipe
-from engine.segmentation.data import IGNORED, SegmenterSampler, targets_table
+from engine.segmentation.data import IGNORED, Batch, SegmenterSampler, targets_table
 from engine.segmentation.files import SegmenterDescription, find_segmenter, read_segmenter, save_segmenter
 from engine.segmentation.loop import SegmenterTrainer, class_weights
 from engine.segmentation.network import SegmenterNetwork, position_planes
@@ -119,6 +119,16 @@ def test_what_is_unlabelled_or_outside_the_photo_teaches_nothing():
     outside = (batch.photos[:, 3:] == 0).all(1) & (batch.photos[:, :3] == 0).all(1)
     assert (batch.targets[outside] == IGNORED).all()
     assert targets_table((1, 5, 6))[[0, 1, 2, 5, 6]].tolist() == [IGNORED, 0, IGNORED, 1, 2]
+
+
+def test_a_batch_without_a_label_changes_nothing():
+    """The mean over no pixel is no number, and would be every weight's."""
+    learner = trainer()
+    sampler = learner.sampler
+    learner.sampler = lambda step: Batch(sampler(step).photos, torch.full_like(sampler(step).targets, IGNORED))
+    before = {name: value.clone() for name, value in learner.network.state_dict().items()}
+    assert learner.step(0) == 0
+    assert all(torch.equal(value, before[name]) for name, value in learner.network.state_dict().items())
 
 
 def test_a_pixel_s_place_is_told_down_and_across():
@@ -330,6 +340,19 @@ def test_a_picture_that_shows_its_map_agrees_with_it(learnt):
     assert fidelity(learnt, pair.photo, unseen).agreement is None
     with pytest.raises(UserError, match="is outside CMP Facades"):
         fidelity(learnt, pair.photo, unseen + 50)
+
+
+def test_of_a_part_only_its_own_pixels_count(learnt):
+    """Half of the map is wrong: each half is judged by itself."""
+    pair = half_and_half(1)[0]
+    fits = np.zeros(pair.labels.shape, bool)
+    fits[: len(fits) // 2] = True
+    labels = np.where(fits, pair.labels, np.where(pair.labels == 1, 5, 1)).astype(np.uint8)
+    assert fidelity(learnt, pair.photo, labels, fits).agreement > 0.9
+    assert fidelity(learnt, pair.photo, labels, ~fits).agreement < 0.3
+    labels[fits] = 0
+    assert fidelity(learnt, pair.photo, labels, fits) == Fidelity(None, 0.0)
+    assert fidelity(learnt, pair.photo, labels, ~fits).judged == 1
 
 
 # --- Files ---

@@ -1,0 +1,66 @@
+"""A large picture piece by piece: what is computed in floating point is then never the whole of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Box: TypeAlias = tuple[slice, slice]  # rows and columns
+Array: TypeAlias = NDArray[np.float32]  # (H, W) or (H, W, 3)
+
+TILE = 512  # pixels a side, even: of shrunk tiles each pixel lies in one
+
+
+def tiles(height: int, width: int) -> Iterator[Box]:
+    """Boxes of at most TILE a side, row by row, that together are everything."""
+    for top in range(0, height, TILE):
+        for left in range(0, width, TILE):
+            yield slice(top, min(top + TILE, height)), slice(left, min(left + TILE, width))
+
+
+def strips(height: int) -> Iterator[slice]:
+    """The same of whole rows."""
+    for top in range(0, height, TILE):
+        yield slice(top, min(top + TILE, height))
+
+
+def enlarged(small: Array, shape: tuple[int, int], box: Box) -> Array:
+    """A box of what values (h, w, 3) are at a larger shape (H, W), as a linear resize of them all would give."""
+    for axis, (at, most) in enumerate(zip(box, shape, strict=True)):
+        last = small.shape[axis] - 1
+        where = ((np.arange(at.start, at.stop) + 0.5) * ((last + 1) / most) - 0.5).clip(0, last)
+        low = where.astype(np.intp)
+        share = (where - low).astype(np.float32).reshape(-1, *[1] * (2 - axis))
+        small = small.take(low, axis) * (1 - share) + small.take(np.minimum(low + 1, last), axis) * share
+    return small
+
+
+def enlarged_smoothly(values: Array, shape: tuple[int, int], box: Box) -> Array:
+    """A box of what values (h, w, 3) are at a larger shape (H, W), as a cubic resize of them all would give."""
+    moves = []
+    for at, few, most in zip(box, values.shape[:2], shape, strict=True):
+        step = few / most
+        moves.append((step, (at.start + 0.5) * step - 0.5))
+    (down, top), (right, left) = moves
+    matrix = np.array([[right, 0, left], [0, down, top]])
+    size = tuple(at.stop - at.start for at in reversed(box))
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(values, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def shrunk(values: Array) -> Array:
+    """At half the size, odd sides rounded up: the means of what each pixel takes the place of."""
+    height, width = values.shape[:2]
+    return cv2.resize(values, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA)
+
+
+def shrunk_by_tiles(part: Callable[[Box], Array], shape: tuple[int, ...]) -> Array:
+    """`shrunk` of what has a shape (H, W) or (H, W, 3) and is given tile by tile."""
+    small = np.empty((*(-(-side // 2) for side in shape[:2]), *shape[2:]), np.float32)
+    for box in tiles(*shape[:2]):
+        small[tuple(slice(at.start // 2, -(-at.stop // 2)) for at in box)] = shrunk(part(box))
+    return small
