@@ -22,7 +22,7 @@ MAX_SIDE = 2048
 CONTAINER = '<div class="spadework"></div>'
 
 # {"w", "h", "z": base64(zlib(indices)), "palette", "seq"}, with objects also "i": base64(zlib(uint16 little endian)),
-# to the browser also "under", from the browser also "region": {"w", "h", "z": base64(zlib(0 or 1 a pixel))}
+# from the browser also "region": {"w", "h", "z": base64(zlib(0 or 1 a pixel))}
 Payload = dict[str, Any]
 
 
@@ -30,8 +30,6 @@ Payload = dict[str, Any]
 class Painted:
     """A label map and the palette that gives its indices their meaning.
 
-    under: a photo for the browser to show beneath the map, as a data URL of a JPEG or PNG, stretched over the map's
-        area; "" takes the present one away, None leaves it. Only on its way to the browser: what comes back has None.
     instances: object numbers, 0 where an object is a connected area of its class; None where no pixel has a number.
     region: what is selected on the map over an open photo; None where nothing is, or no photo is open. Only on its way
         from the browser.
@@ -39,7 +37,6 @@ class Painted:
 
     labels: LabelMap  # uint8 (H, W), 8 to 2048 a side
     palette: str
-    under: str | None = None
     instances: np.ndarray | None = None  # uint16 (H, W)
     region: Region | None = None
 
@@ -49,7 +46,6 @@ class LabelCanvas(gr.HTML):
 
     Listen to `input` (one event a finished stroke), not to `change`. Make it an output only to load a map on purpose:
     the browser takes whatever arrives as a new document, which the artist can undo. Returning None leaves the map be.
-    A photo under the map is no part of the document: undo leaves it, and it stays until it is replaced or removed.
     """
 
     def __init__(
@@ -114,8 +110,6 @@ def encode(painted: Painted) -> Payload:
     payload = {"w": width, "h": height, "z": _deflate(painted.labels, "u1"), "palette": painted.palette, "seq": seq}
     if painted.instances is not None and painted.instances.any():
         payload["i"] = _deflate(painted.instances, "<u2")
-    if painted.under is not None:
-        payload["under"] = painted.under
     return payload
 
 

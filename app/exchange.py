@@ -14,7 +14,7 @@ import numpy as np
 from app.bundle import SUFFIX, write_project
 from app.canvas import Painted
 from app.exports import EXPORTS, export_map
-from app.feed import address
+from app.feed import address, said_once
 from app.handlers import Desk, Status
 from app.opening import project_of, within_sides
 from app.panel import locked, settings_of
@@ -117,7 +117,7 @@ class ExchangeTab:
         proposed = [self.table, self.apply, status]
         self.propose.click(self.on_propose, [canvas, photo, self.target], proposed, **newest)
         self.apply.click(self.on_apply, [canvas, photo, self.target, self.table], outputs, **newest)
-        self.watch.click(self.on_watch, [self.path, model, photo], outputs, concurrency_limit=None, **quiet)
+        self.watch.click(said_once(self.on_watch), [self.path, model, photo], outputs, concurrency_limit=None, **quiet)
         self.unwatch.click(self.on_unwatch, None, status, **quiet)
 
     def on_export(self, painted: Painted | None, photo: str | None, kind: str, model: str) -> dict:

@@ -16,7 +16,7 @@ from app.canvas import Painted
 from app.drafts import Draft, Drafts, key_of
 from app.history import Entry, History
 from app.jobs import Cancelled, Waiting, Worker
-from app.orders import Order, again_order, edit_order, render_order
+from app.orders import NothingWantedError, Order, again_order, edit_order, render_order
 from app.photos import Laid, Photos, first_map, map_size
 from app.pictures import as_seen
 from app.project import OUTPUTS, keep
@@ -196,7 +196,7 @@ class Desk:
         """One picture of what is on the desk, at once and roughly, then as it is set; kept only on request.
 
         version: of the open photo, if there is one. It gives way to a run that the artist pressed for: then nothing is
-        yielded.
+        yielded. While nothing is wanted of the photo, it waits.
         """
 
         def order(chosen: Settings, palette: Palette) -> Order:
@@ -204,8 +204,14 @@ class Desk:
                 return render_order(painted, chosen, palette)
             return self._edit_order(painted, version, chosen, palette)
 
+        def work() -> Generator[Update]:
+            try:
+                yield from self._drafted(chosen, order)
+            except NothingWantedError:
+                yield Update(Status("Paint or select on the photo what should be made anew."))
+
         chosen = replace(settings, seed=settings.seed or 0, count=1)
-        yield from self._run(owner, lambda: self._drafted(chosen, order), pressed=False)
+        yield from self._run(owner, work, pressed=False)
 
     def _edit_order(self, painted: Painted | None, version: object, chosen: Settings, palette: Palette) -> Order:
         """Raises UserError."""

@@ -19,6 +19,10 @@ from engine.record import edit_request, record
 from engine.types import EditRequest, LabelMap, Region, RenderRequest, Reroll, UserError
 
 
+class NothingWantedError(UserError):
+    """Nothing of the photo is to be made anew, as long as nothing is painted or selected."""
+
+
 @dataclass(frozen=True)
 class Order:
     """A request with what surrounds it. remark: what the model's palette lacks of the map; like: an edit's photo."""
@@ -103,13 +107,18 @@ def edit_order(
 
 
 def region_of(painted: Painted, base: LabelMap | None) -> Region:
-    """(H, W) bool, of the map's size: the selection, else what differs from the first map. Raises UserError."""
+    """(H, W) bool, of the map's size: the selection, else what differs from the first map.
+
+    Raises NothingWantedError.
+    """
     if painted.region is not None and painted.region.any():
         return painted.region
     first = np.full_like(painted.labels, load_palette(painted.palette).unlabelled) if base is None else base
     region = changed(first, painted.labels)
     if not region.any():
-        raise UserError("Nothing is painted on the photo, and nothing is selected. Paint what should be there instead.")
+        raise NothingWantedError(
+            "Nothing is painted on the photo, and nothing is selected. Paint what should be there instead."
+        )
     return region
 
 

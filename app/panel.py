@@ -40,10 +40,10 @@ SPACINGS = [
 BLENDS = [("Plain", "plain"), ("Matched", "matched"), ("Gradient", "gradient")]
 HARMONISE = [("Off", "off"), ("Light", "light"), ("Strong", "strong"), ("Custom", CUSTOM)]  # as with Quality
 PHOTO_COUNT = 3  # variations of an edit, unless the artist says otherwise
-PHOTO_COUNT_AT = 13  # where they stand among the values that `settings_of` takes
+PHOTO_COUNT_AT = 14  # where they stand among the values that `settings_of` takes
 GUIDANCE = (1.0, 5.0)  # what the slider offers, unless an opened picture has more
 
-SHOWN = ("guidance", "steps", "sampler", "spacing")  # the fields of Sampling that have a widget
+SHOWN = ("guidance", "steps", "sampler", "spacing", "guidance_rescale")  # the fields of Sampling that have a widget
 HIDDEN = tuple(field.name for field in fields(Sampling) if field.name not in (*SHOWN, "seeds"))
 
 
@@ -78,6 +78,11 @@ RESTORE = f"""(...now) => {{
     if (!Array.isArray(kept) || kept.length !== now.length) return now;
     const [name, ...rest] = kept;
     return [{{__type__: 'update', value: name, info: {SAY}[name]}}, ...rest];
+}}"""
+# The canvas asks for other settings: it takes those that are there, and gives what goes with what is on the desk now.
+SWAP = f"""(...now) => {{
+    const [model, name, ...rest] = window.spadeworkSwap(now);
+    return [model, {{__type__: 'update', value: name, info: {SAY}[name]}}, ...rest];
 }}"""
 ROLL = f"() => Math.floor(Math.random() * {MAX_SEED + 1})"
 
@@ -151,6 +156,9 @@ class SettingsPanel:
         self._areas()
         self._advanced(start)
         self._follow()
+        # Pressed by the page's own code where Undo or Redo leads over a reopened edit.
+        self.swap = gr.Button("Other settings", elem_id="sw-swap", visible="hidden")
+        self.swap.click(None, self.noted, self.noted, js=SWAP)
 
     def _seeds(self) -> None:
         with gr.Row(elem_classes="sw-numbers"):  # no bounds here: beyond them the engine's own words say what to do
@@ -189,6 +197,16 @@ class SettingsPanel:
             self.steps = gr.Number(start.steps, label="Steps", precision=0, elem_id="sw-steps", min_width=84)
             self.sampler = gr.Dropdown(SAMPLERS, value=start.sampler, label="Sampler", elem_id="sw-sampler")
             self.spacing = gr.Dropdown(SPACINGS, value=start.spacing, label="Steps are spaced", elem_id="sw-spacing")
+            self.rescale = gr.Slider(
+                0,
+                1,
+                start.guidance_rescale,
+                step=0.05,
+                label="Soften guidance",
+                info="Takes back contrast that guidance adds: try 0.7 where colours turn black or white.",
+                elem_id="sw-rescale",
+                buttons=[],
+            )
             self.side = gr.Number(
                 0,
                 label="Computed at, short side in px",
@@ -215,8 +233,13 @@ class SettingsPanel:
         return [*named, self.photo_count, *self.edit.fields, *self.sampling]
 
     @property
+    def noted(self) -> list[Any]:
+        """The widgets whose values go and come with a reopened edit."""
+        return [self.model, *self.kept]
+
+    @property
     def sampling(self) -> list[Any]:
-        return [self.guidance, self.steps, self.sampler, self.spacing, self.hidden]
+        return [self.guidance, self.steps, self.sampler, self.spacing, self.rescale, self.hidden]
 
     @property
     def fields(self) -> list[Any]:
@@ -233,7 +256,7 @@ class SettingsPanel:
 
     def set_to(self, settings: Settings) -> dict:
         """The widgets' values for settings with a seed; the model's is the page's to set."""
-        guidance, steps, sampler, spacing, hidden = values_of(settings.sampling)
+        guidance, steps, sampler, spacing, rescale, hidden = values_of(settings.sampling)
         quality = quality_of(settings.sampling)
         low, high = min(GUIDANCE[0], guidance), max(GUIDANCE[1], guidance)
         return {
@@ -247,6 +270,7 @@ class SettingsPanel:
             self.steps: steps,
             self.sampler: sampler,
             self.spacing: spacing,
+            self.rescale: rescale,
             self.hidden: hidden,
             self.class_guidance: scales_text(settings.class_guidance),
             **self.with_rerolls(settings.rerolls),
@@ -279,6 +303,7 @@ def settings_of(
     steps: int | None,
     sampler: str,
     spacing: str,
+    rescale: float,
     hidden: Any,
     photo_count: int | None = PHOTO_COUNT,
     growth: int | None = DEFAULT_GROWTH,
@@ -291,7 +316,7 @@ def settings_of(
 
     photo_count takes the place of count in what `of_photo` makes of the values.
     """
-    told = {"guidance": guidance, "steps": steps, "sampler": sampler, "spacing": spacing}
+    told = dict(zip(SHOWN, (guidance, steps, sampler, spacing, rescale), strict=True))
     try:
         kept = {name: tuple(value) if isinstance(value, list) else value for name, value in hidden.items()}
         sampling = Sampling(**told, **kept)

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from app.canvas import Painted
-from app.feed import address
+from app.feed import address, said_once
 from app.handlers import Desk, Update
 from app.opening import Opened
 from app.panel import EditSettings
@@ -87,7 +87,7 @@ class PhotoPanel:
         fitted = [*outputs, self.fit, self.question]
         self.accept.click(self.on_accept, [canvas, photo, self.shown], outputs, js=scripts["shown"], **quiet)
         finding = {"concurrency_limit": None, "trigger_mode": "multiple", **with_photo}
-        self.find.click(self.on_find, [canvas, photo, model], outputs, **finding)
+        self.find.click(said_once(self.on_find), [canvas, photo, model], outputs, **finding)
         self.stack.input(self.on_stack, self.stack, outputs, trigger_mode="multiple", **quiet)
         for button, fit in ((self.stretch, "stretch"), (self.crop, "crop"), (self.not_now, None)):
             button.click(self.answering(fit), [canvas, photo, self.question], fitted, **with_photo)

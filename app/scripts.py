@@ -26,6 +26,9 @@ KNOW = f"""async known => {{
     {STANDS}
     known && window.spadework.know('{CANVAS}', known.palette, known.shares);
 }}"""
+LEAVING = f"""(asked, ...settings) => {{
+    if (asked?.action === 'reopen') window.spadework.leaving('{CANVAS}', settings);
+}}"""
 SEE = f"sight => sight && window.spadework.seen('{CANVAS}', sight)"
 PAGE_MODULE = f"gradio_api/file={(STATIC / 'page.js').as_posix()}?v={(STATIC / 'page.js').stat().st_mtime_ns}"
 WIRE = f"() => import(new URL({json.dumps(PAGE_MODULE)}, document.baseURI)).then(page => page.wire('{CANVAS}'))"

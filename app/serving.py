@@ -13,6 +13,7 @@ from app.guard import LOOPBACK, SameOrigin
 from app.handlers import Desk
 from app.index_file import FILE
 from app.modules import STATIC
+from app.pruning import put_aside
 from app.settings import precision_of
 from app.ui import Page
 from engine.device import PrecisionName, choose_device, choose_precision
@@ -66,6 +67,7 @@ def serve(
     page = Page(desk, offers())
     threading.Thread(target=warm_up, args=(desk, page.first), daemon=True).start()
     threading.Thread(target=desk.history.scan, daemon=True).start()
+    threading.Thread(target=put_aside, args=(desk.photos.stacks,), daemon=True).start()
     page.blocks.queue().launch(
         server_name=host,
         server_port=port,

@@ -7,6 +7,7 @@ is one id, and going back is asking for an older one.
     stacks/<id>.json    a version: its first map, and its edits from the lowest up
     layers/<key>.png    what one edit changed, cut out, opaque where it did, with the request that made it inside
     prints/<sha256>     the version of which a picture with that fingerprint was made
+    deleted/            those of the files above that nobody reached for long (app.pruning)
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +48,7 @@ MAX_EDITS = 100
 MAX_JSON = 2**25  # bytes of a version's file
 MAX_WORDS = 200
 THUMB_SIDE = 96
+IN_USE = 3600  # seconds, after which another use of a file is noted
 HELD = 3  # versions whose pictures stay in memory
 
 
@@ -169,7 +174,7 @@ class Stacks:
         """Whether an id, as the browser kept it, still leads to a version."""
         if not isinstance(version, str) or not is_key(version):
             return False
-        return photo_path(version, self.outputs).is_file() or self._stack_path(version).is_file()
+        return self._photo_path(version).is_file() or self._stack_path(version).is_file()
 
     def load(self, version: object) -> Stack:
         """Raises UserError where there is none, or it is damaged."""
@@ -212,7 +217,7 @@ class Stacks:
     def _laid(self, stack: Stack) -> PhotoFile:
         visible = [each for each in stack.edits if not each.hidden]
         if stack.is_plain:
-            return read_photo_file(photo_path(stack.photo, self.outputs), MAX_KEPT_BYTES)
+            return read_photo_file(self._photo_path(stack.photo), MAX_KEPT_BYTES)
         plain = self.picture(stack.photo)
         if not visible:
             return plain
@@ -328,10 +333,28 @@ class Stacks:
     # --- Files ---
 
     def layer_path(self, key: str) -> Path:
-        return self.folder / "layers" / f"{key}.png"
+        return self._used(self.folder / "layers" / f"{key}.png")
 
     def _stack_path(self, version: str) -> Path:
-        return self.folder / "stacks" / f"{version}.json"
+        return self._used(self.folder / "stacks" / f"{version}.json")
+
+    def _photo_path(self, key: str) -> Path:
+        return self._used(photo_path(key, self.outputs))
+
+    def aside(self, path: Path) -> Path:
+        """Where a file of the folder waits while nobody reaches it (app.pruning)."""
+        return self.folder / "deleted" / path.relative_to(self.folder)
+
+    def _used(self, path: Path) -> Path:
+        """The same path. A file that was put aside is put back, and one that is there is known to be in use."""
+        with suppress(OSError):
+            if path.exists():
+                if time.time() - path.stat().st_mtime > IN_USE:
+                    os.utime(path)
+            elif self.aside(path).is_file():
+                self.aside(path).replace(path)
+                os.utime(path)
+        return path
 
     def _write(self, path: Path, data: bytes, anew: bool = False) -> None:
         if path.exists() and not anew:

@@ -22,7 +22,7 @@ from app.catalogue import Offer, about, offers
 from app.choosing import Questions
 from app.endpoints import Endpoints
 from app.exchange import ExchangeTab
-from app.feed import message
+from app.feed import message, paced, said_once
 from app.handlers import Desk, Status, Update
 from app.modules import STATIC
 from app.opening import Opened, first_map, open_map, open_result, switch_palette
@@ -173,18 +173,19 @@ class Page:
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         job = {**quiet, "concurrency_limit": None, "trigger_mode": "multiple"}
 
-        self.go.click(self.on_generate, [self.canvas, *fields], shown, js=scripts.WITH_MAP, **job)
-        self.repaint.click(self.on_repaint, [self.canvas, self.photo, *fields], shown, js=scripts.WITH_PHOTO, **job)
-        self.draft.click(self.on_live, [self.canvas, self.photo, *fields], shown, js=scripts.WITH_PHOTO, **job)
+        self.go.click(said_once(self.on_generate), [self.canvas, *fields], shown, js=scripts.WITH_MAP, **job)
+        photo_job = {"js": scripts.WITH_PHOTO, **job}
+        self.repaint.click(said_once(self.on_repaint), [self.canvas, self.photo, *fields], shown, **photo_job)
+        self.draft.click(said_once(self.on_live), [self.canvas, self.photo, *fields], shown, **photo_job)
         looked = self.look.click(
             self.on_look, [self.canvas, *fields], [self.status, self.sight], js=scripts.WITH_MAP, **quiet
         )
         looked.then(None, self.sight, None, js=scripts.SEE)
         scrubbed = [self.canvas, self.photo, self.live, *fields]
-        panel.guidance.input(self.on_scrub, scrubbed, shown, js=scripts.WITH_PHOTO, **job)
+        panel.guidance.input(said_once(self.on_scrub), scrubbed, shown, **photo_job)
         for button, which in ((panel.reroll_class, "class"), (panel.reroll_selection, "selection")):
             button.click(
-                self.on_reroll,
+                said_once(self.on_reroll),
                 [self.canvas, self.photo, side.shown, self.area, *fields],
                 [*shown, panel.rerolls, panel.reroll_note, panel.lock],
                 js=scripts.with_area(which),
@@ -225,6 +226,7 @@ class Page:
         self.blocks.load(None, None, None, js=scripts.WIRE)
         self.blocks.unload(self.on_leave)
         widgets = {"canvas": self.canvas, "status": self.status, "model": self.model, "photo": self.photo}
+        side.stack.input(None, [side.stack, *panel.noted], None, js=scripts.LEAVING)
         side.wire(self._laid, self.shown, widgets, laid, {"photo": scripts.WITH_PHOTO, "shown": scripts.WITH_SHOWN})
         self.exchange.wire(widgets, fields, self._lay, laid, scripts.WITH_PHOTO)
 
@@ -279,12 +281,13 @@ class Page:
             yield {self.status: problem(error)}
             return
         if on_photo:
-            yield from map(self.shown, self.desk.reroll(again.region, again.seed, photo, front_id, settings, owner))
+            run = self.desk.reroll(again.region, again.seed, photo, front_id, settings, owner)
+            yield from map(self.shown, paced(run))
             return
         settings = replace(settings, seed=settings.seed or 0)  # an empty field must not draw another picture
         settings = replace(settings, one_seed=True, rerolls=(*fitting(settings.rerolls, again), again))
         yield {self.panel.lock: True, **self.panel.with_rerolls(settings.rerolls)}
-        yield from map(self.shown, self.desk.generate(painted, settings, owner))
+        yield from map(self.shown, paced(self.desk.generate(painted, settings, owner)))
 
     def _job(self, values: tuple[Any, ...], run: Callable[[Settings], Iterator[Update]]) -> Iterator[dict]:
         try:
@@ -292,7 +295,7 @@ class Page:
         except UserError as error:
             yield {self.status: problem(error)}
             return
-        yield from map(self.shown, run(settings))
+        yield from map(self.shown, paced(run(settings)))
 
     def on_cancel(self, request: gr.Request) -> Any:
         """What stops says so itself."""

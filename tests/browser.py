@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+PATIENCE = 60_000  # ms: a page on a slow, busy machine
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -39,9 +40,10 @@ def chromium():
     if not executable:
         _missing("needs Chromium: set CHROMIUM, or put chromium or google-chrome on the PATH")
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import expect, sync_playwright
     except ImportError:
         _missing("needs playwright: pip install playwright")
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         yield browser
@@ -59,7 +61,7 @@ class Pages:
         context = self.browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **options})
         self.contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE)
         page.on("console", lambda message: message.type == "error" and self._note(page, message.text))
         page.on("pageerror", lambda error: self._note(page, str(error)))
         page.on("request", self._note_request)

@@ -37,6 +37,29 @@ PEN = """([type, x, y, options]) => {
 }"""
 
 
+KEPT = """async ([name, counts]) => {
+    const settled = request => new Promise((done, fail) => {
+        request.onsuccess = () => done(request.result);
+        request.onerror = () => fail(request.error);
+    });
+    const base = await settled(indexedDB.open("spadework"));
+    try {
+        const saved = await settled(base.transaction("canvases").objectStore("canvases").get(name));
+        const seen = counts.map(() => 0);
+        saved?.content.labels.forEach(label => seen[label]++);
+        return String(seen) === String(counts);
+    } finally {
+        base.close();
+    }
+}"""
+
+
+def area(pixels):
+    """The payload of an area or map, as the server sends it."""
+    height, width = pixels.shape
+    return {"w": width, "h": height, "z": base64.b64encode(zlib.compress(pixels.astype(np.uint8).tobytes())).decode()}
+
+
 class Driver:
     """A page with one canvas; the map is 512 × 512 unless a test says otherwise."""
 
@@ -45,7 +68,7 @@ class Driver:
         self.ready()
 
     def ready(self):
-        self.page.wait_for_selector("[data-ready]")
+        self.page.wait_for_selector(".sw-root[data-ready]")
         self.page.locator(".sw-stage").hover()
 
     def actual_size(self):
@@ -80,6 +103,11 @@ class Driver:
         place, exact = self.spot(x, y)
         self.page.evaluate(PEN, [kind, *place, options])
         return exact
+
+    def until_kept(self):
+        """Waits until the browser has written as many pixels of each class as the map now holds."""
+        counts = np.bincount(self.labels.ravel()).tolist()
+        self.page.wait_for_function(KEPT, arg=[self.name, counts])
 
     def choose(self, name):
         self.press("/")

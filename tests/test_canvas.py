@@ -87,17 +87,6 @@ def test_a_plane_of_another_type_is_not_wrapped(labels, instances):
         encode(Painted(labels, "ade20k", instances=instances.astype(np.int32)))
 
 
-@pytest.mark.parametrize("under", ["data:image/png;base64,AAAA", "", None])
-def test_a_photo_goes_to_the_browser_and_never_comes_back(labels, under):
-    canvas = LabelCanvas()
-    sent = canvas.postprocess(Painted(labels, "ade20k", under))
-    assert sent.get("under", None) == under
-    assert ("under" in sent) == (under is not None)
-    back = canvas.preprocess(sent)
-    assert back.under is None
-    np.testing.assert_array_equal(back.labels, labels)
-
-
 @pytest.mark.parametrize("empty", [None, ""])
 def test_nothing_is_none(empty):
     assert LabelCanvas().preprocess(empty) is None

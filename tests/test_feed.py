@@ -3,10 +3,11 @@ import io
 from pathlib import Path
 from types import SimpleNamespace
 
+import gradio as gr
 import numpy as np
 from PIL import Image
 
-from app.feed import CELL_SIDE, SHOWN_SIDE, address, message
+from app.feed import CELL_SIDE, PACE, SHOWN_SIDE, address, message, paced, said_once
 from app.handlers import Cell, Status, Update
 
 LARGE = np.zeros((600, 1500, 3), np.uint8)
@@ -41,3 +42,27 @@ def test_a_draft_names_what_it_can_be_kept_by_and_later_messages_count_higher():
 
 def test_an_address_is_relative_to_the_page():
     assert address(Path("/a/b.png")) == "gradio_api/file=/a/b.png"
+
+
+def moments(*told: tuple[float, str, int]) -> list[int]:
+    """Which of a run's moments, each (seconds, kind, finished pictures), reach the page."""
+    clock = SimpleNamespace(seconds=0.0)
+
+    def run():
+        for i, (clock.seconds, kind, done) in enumerate(told):
+            yield Update(Status(str(i), kind), "r", (Cell(1, "done"),) * done + (Cell(2, "forming"),))
+
+    return [int(update.status.text) for update in paced(run(), lambda: clock.seconds)]
+
+
+def test_moments_that_come_too_soon_are_left_out_but_never_an_end():
+    soon = PACE / 4
+    assert moments((0, "busy", 0), (soon, "busy", 0), (2 * soon, "busy", 0), (5 * soon, "busy", 0)) == [0, 3]
+    assert moments((0, "busy", 0), (soon, "busy", 1), (2 * soon, "busy", 1)) == [0, 1]
+    for kind in ("done", "stopped", "problem"):
+        assert moments((0, "busy", 0), (soon, kind, 0)) == [0, 1]
+
+
+def test_the_last_word_changes_nothing():
+    said = list(said_once(lambda text: iter([{"status": text}, {"status": "Done"}]))("Step 1"))
+    assert said == [{"status": "Step 1"}, {"status": "Done"}, gr.skip()]

@@ -450,4 +450,5 @@ def test_live_on_a_photo_repaints_it_and_the_draft_keeps_its_opacity(desk, tmp_p
     outside = ~grown(labels != 0, SETTINGS.growth)
     assert np.array_equal(kept[outside], stored[outside])
     assert not np.array_equal(kept[10:20, 10:20], stored[10:20, 10:20])
-    assert "Nothing is painted" in list(desk.live(opened.labels, SETTINGS, "me", opened.version))[-1].status.text
+    (waits,) = desk.live(opened.labels, SETTINGS, "me", opened.version)
+    assert (waits.status.kind, waits.run) == ("idle", "")

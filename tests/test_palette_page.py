@@ -68,7 +68,7 @@ class Driver:
         self.ready()
 
     def ready(self):
-        self.page.wait_for_selector("[data-ready]")
+        self.page.wait_for_selector(".sw-root[data-ready]")
         self.settle()
         self.page.focus(".sw-stage")
 
@@ -219,7 +219,6 @@ def test_stars_folds_and_looks_are_kept_in_the_browser(panel, open_page):
     assert p.names("Ground") == []
     p.prefer("Colour-blind safe")
     p.prefer("Hatching")
-    p.page.wait_for_timeout(200)
     open_page.reload(p.page)
     p.ready()
     assert p.names("Favourites") == ["grass"]

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-from test_page import (
-    PATIENCE,
+from desk_driver import (
     download,
     keep_seed,
     painted,
     pick,
     quality,
+    ready,
+    result_url,
     say,
     set_number,
     stroke,
     until,
+    until_new_result,
     until_said,
     upload,
 )
-from test_page import address as address
-from test_page import desk as desk
+from PIL import Image
 
 from engine.blending import grown
 from engine.checkpoint import shipped_models
@@ -31,13 +32,37 @@ from engine.label_files import save_label_map
 from engine.palette import load_palette
 from engine.segmentation import find_segmenter
 
-pytest_plugins = ["browser"]
+pytest_plugins = ["browser", "desk_driver"]
 
 ADE = load_palette("ade20k")
 BUILDING, SKY, TREE = (ADE.index_of(name) for name in ("building", "sky", "tree"))
 HEIGHT, WIDTH = 240, 320
 
 pytestmark = pytest.mark.skipif("scenes" not in shipped_models(), reason="checkpoints/scenes.safetensors is not there")
+
+
+# A server's word to close its stream reaches the page only when `letGo` is called.
+SLOW_CLOSE = """(() => {
+    const plain = window.fetch, close = 'data: {"msg":"close_stream"';
+    Object.assign(window, {asked: 0, streams: 0, held: 0, wait: Promise.resolve()});
+    window.fetch = async (input, options) => {
+        const response = await plain(input, options), url = String(input.url ?? input);
+        if (url.includes("/queue/join")) window.asked++;
+        if (!url.includes("/queue/data")) return response;
+        window.streams++;
+        const body = response.body.pipeThrough(new TransformStream({async transform(part, out) {
+            const text = new TextDecoder().decode(part), at = text.indexOf(close);
+            const send = words => words && out.enqueue(new TextEncoder().encode(words));
+            if (at < 0) return out.enqueue(part);
+            send(text.slice(0, at));
+            window.held++;
+            await window.wait;
+            window.streams--;
+            send(text.slice(at));
+        }}));
+        return new Response(body, {headers: response.headers});
+    };
+})()"""
 
 
 def photo() -> np.ndarray:
@@ -73,22 +98,20 @@ def opened(page, file: Path) -> None:
     page.wait_for_selector("#sw-repaint:visible")
 
 
-def repaint(page) -> None:
-    page.click("#sw-repaint")
-    until_said(page, "results in")
+def repaint(page, press: Callable[[], None] | None = None) -> None:
+    """By the button, or as `press` does."""
+    former = result_url(page)
+    (press or (lambda: page.click("#sw-repaint")))()
+    until_new_result(page, former)
+    until_said(page, "Saved")
 
 
 def accept(page) -> None:
-    """Takes the result in front, and waits until the canvas has heard of it. The status may say again how the run ended
-    that made it: a job's last word comes twice."""
+    """Takes the result in front, and waits until the canvas has heard of it."""
     before = shown(page)
     page.click("#sw-accept")
     until(page, lambda: shown(page) != before)
-
-
-def result_url(page) -> str:
-    """Of the result that is in front: a file's, once it is finished."""
-    return page.locator(".sw-result-image:not(.sw-before)").get_attribute("src") or ""
+    until_said(page, "Accepted")
 
 
 def step(page, keys: str, version: str) -> None:
@@ -165,20 +188,23 @@ def test_an_artist_edits_a_photo_twice_and_goes_back_and_forth(desk, open_page, 
 
     # A reload keeps all of it; the photo comes back in its own format.
     open_page.reload(desk)
-    desk.wait_for_selector("html[data-wired]", state="attached")
+    ready(desk)
     until(desk, lambda: edits(desk) == ["tree", "building"])
     assert np.array_equal(painted(desk), both)
     with Image.open(download(desk, lambda: desk.click("#sw-save-own"))) as saved:
         assert (saved.format, saved.size) == ("JPEG", (WIDTH, HEIGHT))
         assert saved.getexif().get(0x010F) == "Camera"
 
-    # The first edit as it was, the one above it aside.
+    # The first edit as it was, the one above it aside; Undo brings the panel's settings back too.
+    set_number(desk, "sw-seed", 99)
     desk.locator(".sw-edits li").nth(1).locator("[data-action=reopen]").click()
     until_said(desk, "Reopened: building")
     until(desk, lambda: desk.evaluate("() => window.spadework.region('desk').kind") == "selection")
     assert edits(desk) == []
     assert "One edit waits aside" in desk.locator(".sw-edits-note").inner_text()
+    assert desk.locator("#sw-seed input").input_value() == "12"
     step(desk, "Control+z", second)
+    until(desk, lambda: desk.locator("#sw-seed input").input_value() == "99")
     until(desk, lambda: edits(desk) == ["tree", "building"])
 
     # Closed, everything is as it was without a photo.
@@ -213,13 +239,9 @@ def test_a_map_for_a_photo_asks_how_it_shall_fit(desk, camera, tmp_path):
     set_number(desk, "sw-photo-count", 1)
     pick(desk, "tree")
     stroke(desk, (0.3, 0.5), (0.6, 0.5))
-    desk.click("#sw-repaint")
-    until_said(desk, "Saved as")
-    until(desk, lambda: "file=" in result_url(desk))
-    url = result_url(desk)
+    repaint(desk)
     desk.locator("#sw-areas button").first.click()
-    desk.click("#sw-reroll-class")
-    until(desk, lambda: "file=" in result_url(desk) and result_url(desk) != url)
+    repaint(desk, lambda: desk.click("#sw-reroll-class"))
     accept(desk)
     assert edits(desk) == ["tree"]
 
@@ -231,6 +253,10 @@ def test_what_can_t_be_opened_or_accepted_is_told_and_the_photo_stays(desk, came
     assert "No result is in front" in say(desk, "problem")
     desk.click("#sw-repaint")
     until_said(desk, "nothing is selected")
+    desk.locator("#sw-live input").check()
+    until_said(desk, "what should be made anew")
+    assert desk.locator(".sw-say").get_attribute("data-kind") == "idle"
+    desk.locator("#sw-live input").uncheck()
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff and no more")
     upload(desk, "sw-photo", tmp_path / "broken.jpg")
     until_said(desk, "broken.jpg")
@@ -241,6 +267,24 @@ def test_what_can_t_be_opened_or_accepted_is_told_and_the_photo_stays(desk, came
     until_said(desk, "320 x 100")
     until(desk, lambda: shown(desk) != version)
     step(desk, "Control+z", version)
+
+
+def test_what_is_pressed_in_the_moment_the_answers_end_is_answered(desk, open_page, camera):
+    desk.add_init_script(SLOW_CLOSE)
+    open_page.reload(desk)
+    ready(desk)
+    opened(desk, camera)
+    desk.wait_for_function("() => window.streams === 0")  # all that the page asked so far is answered
+    desk.evaluate("() => { window.held = 0; window.wait = new Promise(go => (window.letGo = go)); }")
+    desk.click("#sw-repaint")
+    until_said(desk, "nothing is selected")
+    desk.wait_for_function("() => window.held > 0")
+    asked = desk.evaluate("() => window.asked")
+    desk.click("#sw-accept")
+    desk.wait_for_function("asked => window.asked > asked", arg=asked)
+    desk.wait_for_timeout(300)  # the page has heard that it asked
+    desk.evaluate("() => window.letGo()")
+    until_said(desk, "No result is in front")
 
 
 @pytest.mark.skipif(find_segmenter(ADE) is None, reason="checkpoints/segmenters holds none for ADE20K")
@@ -261,8 +305,7 @@ def test_the_photo_s_side_is_reached_by_keys_and_every_button_has_a_name(desk, c
     set_number(desk, "sw-photo-count", 1)
     pick(desk, "building")
     stroke(desk, (0.4, 0.4), (0.5, 0.45))
-    desk.keyboard.press("Control+Enter")
-    until_said(desk, "Saved as")
+    repaint(desk, lambda: desk.keyboard.press("Control+Enter"))
     desk.locator("#sw-accept").focus()
     desk.keyboard.press("Enter")
     until_said(desk, "Accepted")
@@ -278,4 +321,3 @@ def test_the_photo_s_side_is_reached_by_keys_and_every_button_has_a_name(desk, c
     desk.keyboard.press("Enter")
     until_said(desk, "Removed")
     until(desk, lambda: edits(desk) == [])
-    desk.set_default_timeout(PATIENCE)

@@ -2,13 +2,12 @@
 
 import base64
 import io
-import zlib
 from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
 import pytest
-from canvas_driver import PAYLOAD, Driver
+from canvas_driver import PAYLOAD, Driver, area
 from PIL import Image
 
 from app.canvas import LabelCanvas, decode
@@ -32,12 +31,6 @@ def picture(colour, size=(64, 64)):
     file = io.BytesIO()
     Image.new("RGB", size, colour).save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-
-
-def area(pixels):
-    """The payload of an area or map, as the server sends it."""
-    height, width = pixels.shape
-    return {"w": width, "h": height, "z": base64.b64encode(zlib.compress(pixels.astype(np.uint8).tobytes())).decode()}
 
 
 def told(version, colour=None, **more):
@@ -175,11 +168,11 @@ def test_a_reload_brings_version_first_map_and_region_back(desk, open_page):
     d.stroke((100, 400), (400, 400))
     d.told_region("Region: what you painted")
     words = d.page.locator(".sw-region").inner_text()
-    d.page.wait_for_timeout(300)  # it is written
+    d.until_kept()
     open_page.reload(d.page)
     d.ready()
     assert d.version == "a" * 32
-    assert d.heard("restored") == [{"name": "restored", "id": "canvas", "under": True, "version": "a" * 32}]
+    assert d.heard("restored") == [{"name": "restored", "id": "canvas", "version": "a" * 32}]
     d.told_region(words)
     d.page.wait_for_function("window.spadework.region('canvas').kind === 'change'")
 

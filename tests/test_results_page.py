@@ -7,6 +7,7 @@ from dataclasses import replace
 import gradio as gr
 import numpy as np
 import pytest
+from browser import PATIENCE
 from gallery import SIZE, added, map_of, picture_of, stored
 
 from app.feed import message
@@ -148,11 +149,22 @@ class Driver:
 
     def until_asked(self, deed):
         """Waits until that is what the page asked last: it goes there by an event of its own."""
-        for _ in range(200):
-            if self.engine.asked and self.engine.asked[-1] == deed:
+        self.until(lambda: self.engine.asked[-1:] == [deed])
+
+    def until(self, condition):
+        """Waits for what only Python can see."""
+        for _ in range(PATIENCE // 50):
+            if condition():
                 return
             self.page.wait_for_timeout(50)
-        pytest.fail(f"asked {self.engine.asked[-1:]}, not {deed}")
+        pytest.fail(f"waited in vain; asked so far: {self.engine.asked}")
+
+    def until_marked(self, seed, **marks):
+        """Waits until the history has those marks: to the eye they are there at once."""
+        self.until(lambda: {**vars(self.entry(seed)), **marks} == vars(self.entry(seed)))
+
+    def entry(self, seed):
+        return next(entry for entry in self.engine.history.search(f"seed {seed}") if entry.seed == seed)
 
     @property
     def visible(self):
@@ -304,8 +316,9 @@ def test_everything_is_done_by_keys(desk, engine):
     expect(page.cell(41)).to_have_attribute("data-favourite", "")
     page.press("Shift+Tab", "Shift+Tab", "Shift+Tab")  # one more leaves the sheet
     assert "Seed" not in (page.focused or "")
-    marks = {entry.seed: (entry.favourite, entry.rejected) for entry in engine.history.search()}
-    assert marks == {41: (True, False), 42: (True, False), 43: (False, False), 44: (False, False)}
+    for seed in (41, 42):
+        page.until_marked(seed, favourite=True, rejected=False)
+    assert not any(page.entry(seed).favourite or page.entry(seed).rejected for seed in (43, 44))
 
 
 def test_arrows_up_and_down_go_by_rows(desk, engine):
@@ -362,11 +375,7 @@ def test_the_viewer_brings_things_back_to_the_desk(desk, engine):
         page.page.get_by_role("button", name=button, exact=True).click()
         expect(page.page.locator("dialog[open]")).to_have_count(0)
         wanted = {"action": action, "id": engine.update.cells[2].entry.id}
-        for _ in range(100):
-            if wanted in engine.asked:
-                break
-            page.page.wait_for_timeout(50)
-        assert wanted in engine.asked
+        page.until(lambda wanted=wanted: wanted in engine.asked)
 
 
 def test_two_pictures_are_compared_with_a_handle(desk, engine):
@@ -426,6 +435,7 @@ def test_the_history_is_searched_filtered_and_fetched_page_by_page(desk, engine)
     assert page.seeds == [9]
     page.focus(9)
     page.press("f")
+    page.until_marked(9, favourite=True)
     page.page.get_by_role("searchbox").fill("")
     page.page.get_by_role("button", name="Favourites").click()
     expect(page.visible.locator(".sw-cell")).to_have_count(1)
@@ -502,6 +512,7 @@ def test_the_sheet_outlasts_being_hidden_and_a_reload_brings_the_last_run_back(d
     expect(page.cell(41)).to_have_attribute("data-rejected", "")
     page.focus(41)
     page.press("r")
+    page.until_marked(41, rejected=False)
     expect(page.cell(41)).not_to_have_attribute("data-rejected", "")
     open_page.reload(page.page)
     page = Driver(page.page, engine)

@@ -68,7 +68,7 @@ def canvas(table):
     """open → a driver of a fresh canvas, at actual size, with sky as the class."""
 
     def open_(palette="ade20k", colour="sky"):
-        table.wait_for_selector("[data-ready]")
+        table.wait_for_selector(".sw-root[data-ready]")
         name = f"canvas-{next(NUMBERS)}"
         table.evaluate(MOUNT, {"id": name, "palette": palette, "width": 512, "height": 512, "palettes": PALETTES})
         return begun(Driver(table, name), colour)
@@ -452,7 +452,7 @@ def test_a_reload_in_mid_stroke_loses_next_to_nothing(canvas_page, open_page):
     c.page.mouse.move(*c.spot(60, 60)[0])
     c.page.mouse.down()
     c.page.mouse.move(*c.spot(400, 60)[0])
-    c.page.wait_for_timeout(2300)
+    c.until_kept()  # while the pen is down
     open_page.reload(c.page)
     c.ready()
     labels = c.labels
@@ -467,7 +467,6 @@ def test_a_selection_and_the_tools_come_back(canvas_page, open_page):
     c.press("u")
     c.page.click("[data-option=shapeMode-select]")
     a, b = c.drag((100, 100), (300, 300))
-    c.page.wait_for_timeout(100)
     open_page.reload(c.page)
     c.ready()
     c.actual_size()

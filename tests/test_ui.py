@@ -29,7 +29,7 @@ from engine.record import pack, record, render_request
 from engine.types import RenderRequest, Resampling, Sampling, UserError
 
 FACADES = load_palette("facades")
-ODD = Sampling("ddpm", 11, 6.25, (5,), "even", (0.125, 0.9), 0.015, 2, "steps")
+ODD = Sampling("ddpm", 11, 6.25, (5,), "even", (0.125, 0.9), 0.015, 2, "steps", 0.35)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_the_page_opens_with_the_default_quality(page):
 @pytest.mark.parametrize("hidden", [None, [], {"unknown": 1}, {"guidance_interval": 3}, {"encoder_reuse": "x"}])
 def test_settings_that_were_tampered_with_are_a_sentence(hidden):
     with pytest.raises(UserError):
-        settings_of("good", 0, True, 1, 0.8, None, "", (), 2.5, 20, "ddim", "trailing", hidden)
+        settings_of("good", 0, True, 1, 0.8, None, "", (), 2.5, 20, "ddim", "trailing", 0.0, hidden)
 
 
 def test_a_number_beyond_its_bounds_reaches_the_status_as_text(page):
@@ -115,8 +115,9 @@ def values_with(**changes: Any) -> list[Any]:
     """The widgets' values, in the order of `panel.fields`."""
     named = {
         "model": "good", "seed": 3, "lock": True, "count": 1, "strength": 0.8, "side": None, "class_guidance": "",
-        "rerolls": (), "guidance": 2.5, "steps": 2, "sampler": "ddim", "spacing": "trailing", "hidden": {},
-        "photo_count": 3, "growth": 4, "feather": None, "blend": "matched", "harmonise": "off", "hidden_edit": None,
+        "rerolls": (), "guidance": 2.5, "steps": 2, "sampler": "ddim", "spacing": "trailing", "rescale": 0.0,
+        "hidden": {}, "photo_count": 3, "growth": 4, "feather": None, "blend": "matched", "harmonise": "off",
+        "hidden_edit": None,
     }  # fmt: skip
     return list({**named, **changes}.values())
 
@@ -391,6 +392,13 @@ def test_an_example_puts_the_photo_away_in_one_step(page, version, folder, monke
     assert (told["id"], told["record"], values[page.photo]) == ("", True, None)
     assert told["labels"]
     assert page.canvas not in values
+
+
+def test_what_goes_and_comes_with_a_reopened_edit_is_all_that_reopening_sets(page):
+    noted = page.panel.noted
+    assert noted[:2] == [page.model, page.panel.quality], "the script takes them apart in this order"
+    untold = {page.panel.rerolls, page.panel.reroll_note, page.panel.count}
+    assert set(page.panel.set_to(Settings("good"))) - untold <= set(noted)
 
 
 def test_harmonising_goes_there_and_back(page):

@@ -97,8 +97,8 @@ export function mount(element, host, config) {
  * @param {string} id
  * @param {Session} session
  */
-function announce(id, { doc, underlay }) {
-  const detail = { id, under: underlay.photo !== null, version: doc.photo?.version ?? "" };
+function announce(id, { doc }) {
+  const detail = { id, version: doc.photo?.version ?? "" };
   document.dispatchEvent(new CustomEvent("spadework:restored", { detail }));
 }
 
@@ -348,6 +348,16 @@ listenForGlobalKeys();
   },
 
   /**
+   * The artist asks for an edit to be reopened: with it come settings of its own, and Undo brings these back.
+   * @param {string} id
+   * @param {import("./photodesk.js").Settings} settings  as they are now
+   */
+  leaving(id, settings) {
+    const desk = sessions.get(id)?.desk;
+    if (desk) desk.settings = settings;
+  },
+
+  /**
    * The version of the open photo; empty for no photo.
    * @param {string} id
    * @returns {string}
@@ -384,26 +394,6 @@ listenForGlobalKeys();
    */
   askKind(id, file) {
     sessions.get(id)?.editor?.askKind(file);
-  },
-
-  /**
-   * Puts a photo under the map, or takes it away; the map stays as it is.
-   * @param {string} id
-   * @param {string} url  a JPEG or PNG as a data URL; empty for none
-   */
-  async under(id, url) {
-    const session = sessions.get(id);
-    await session?.ready;
-    await session?.underlay.open(url);
-  },
-
-  /**
-   * Whether a photo lies under the map; false as long as the session is not restored.
-   * @param {string} id
-   * @returns {boolean}
-   */
-  hasUnder(id) {
-    return Boolean(sessions.get(id)?.underlay.photo);
   },
 
   /**

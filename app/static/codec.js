@@ -2,7 +2,6 @@
  * The payload between page and server: {w, h, z, palette, seq}, z = base64 of the zlib stream of the class indices;
  * with objects also i, the same of the object numbers, two bytes each, the low one first. Over an open photo it carries
  * the selection: `region`, an area {w, h, z} whose pixels are 0 or 1.
- * From the server it may name a photo to put under the map: `under`, a data URL, or "" to take the present one away.
  *
  * Compression is written out here because it must be synchronous: the newest map is then in place before the
  * pointer-up handler returns, and no press of Generate, however quick, can miss the last stroke. Label maps are runs
@@ -14,7 +13,7 @@ import { isZero } from "./delta.js";
 /** @typedef {import("./document.js").Content} Content */
 /** @typedef {{w: number, h: number, z: string}} Area  one byte a pixel */
 /**
- * @typedef {Area & {i?: string, palette: string, seq: number, under?: string, region?: Area}} Payload
+ * @typedef {Area & {i?: string, palette: string, seq: number, region?: Area}} Payload
  */
 
 const MIN_MATCH = 3;

@@ -18,6 +18,7 @@ import { orNone } from "./selection.js";
  * @property {number} width  of the photo itself
  * @property {number} height
  * @property {(Base & {palette: string}) | null} base  its first map; null: all of it unlabelled
+ * @property {number} step  with which it came, another one each time
  */
 /**
  * @typedef {object} State

@@ -4,14 +4,11 @@
 
 import { decode, encode, encodeArea } from "./codec.js";
 import { MAX_SIDE, MIN_SIDE } from "./raster.js";
-import { openPhoto } from "./underlay.js";
 
 /** @typedef {import("./codec.js").Payload} Payload */
 /** @typedef {import("./classes.js").Palette} Palette */
 /** @typedef {import("./document.js").Content} Content */
 /** @typedef {import("./document.js").LabelDocument} LabelDocument */
-/** @typedef {import("./underlay.js").Photo} Photo */
-/** @typedef {import("./underlay.js").Underlay} Underlay */
 /**
  * Anything with a value, events and a way to be told of a new value.
  * @typedef {object} Host
@@ -19,7 +16,7 @@ import { openPhoto } from "./underlay.js";
  * @property {(event: string) => void} trigger
  * @property {(name: string, callback: () => void) => void} watch
  */
-/** @typedef {{doc: LabelDocument, underlay: Underlay, seq: number, ready: Promise<void>}} Source */
+/** @typedef {{doc: LabelDocument, seq: number, ready: Promise<void>}} Source */
 
 /**
  * Whether a map is whole and can be shown with the palettes at hand.
@@ -33,16 +30,6 @@ export function belongs({ width, height, palette, labels, instances }, palettes)
   if (instances && !(instances instanceof Uint16Array && instances.length === labels.length)) return false;
   for (let i = 0; i < labels.length; i++) if (labels[i] >= size) return false;
   return true;
-}
-
-/**
- * What the host sent: a map, and the photo to put under it (null: none; undefined: leave the one that is there).
- * @param {Payload} payload
- * @returns {Promise<{content: Content, photo: Photo | null | undefined}>}
- */
-async function read(payload) {
-  const photo = payload.under === undefined ? undefined : await openPhoto(payload.under);
-  return { content: await decode(payload), photo };
 }
 
 /**
@@ -84,7 +71,7 @@ export class HostLink {
    */
   async first() {
     const payload = this.host.props.value;
-    return payload?.z ? read(payload) : null;
+    return payload?.z ? { content: await decode(payload) } : null;
   }
 
   /** Numbers up to our own count are what this page sent; the server's are far above. */
@@ -93,9 +80,8 @@ export class HostLink {
     if (!payload?.z || payload.seq <= this.source.seq) return;
     this.wanted = payload;
     await this.source.ready;
-    const { content, photo } = await read(payload);
+    const content = await decode(payload);
     if (this.wanted !== payload || !belongs(content, this.palettes)) return;
-    if (photo !== undefined) this.source.underlay.show(photo);
     this.source.doc.replace(content);
     this.onload();
   }

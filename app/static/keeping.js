@@ -84,7 +84,6 @@ export async function restore({ doc, picker, underlay }, { editor }, config, lin
   // From here on in one go: a half-restored session is never kept.
   if (first && belongs(first.content, config.palettes)) doc.restore(first.content, saved?.selection);
   if (kept) underlay.photo = under;
-  else if (first?.photo) underlay.show(first.photo);
   if (under && isWhole(kept.photo)) doc.setPhoto(kept.photo);
   picker.use(doc.palette);
   if (!saved) return;

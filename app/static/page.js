@@ -3,6 +3,7 @@
  * document, and the widgets that can answer are clicked for it.
  */
 
+import { keepListening } from "./answers.js";
 import { kindOf } from "./filekind.js";
 import { followStrokes } from "./live.js";
 
@@ -77,6 +78,8 @@ function returnFocus() {
   }
 }
 
+keepListening(window); // as soon as can be
+
 /**
  * Listens for the canvas. Called once a page.
  * @param {string} canvas  its id
@@ -91,6 +94,10 @@ export function wire(canvas) {
   on("cancel", () => document.querySelector('#sw-status [data-kind="busy"]') && click("sw-cancel"));
   on("accept", () => click("sw-accept"));
   on("seen", () => button("sw-look")?.click());
+  on("settings", ({ swap }) => {
+    /** @type {any} */ (window).spadeworkSwap = swap;
+    button("sw-swap")?.click();
+  });
   on("result", (shown) => window.spadework.result(canvas, shown));
   const live = { on: () => ticked("sw-live"), draft: () => button("sw-draft")?.click() };
   followStrokes(live, document);

@@ -22,7 +22,9 @@ import { openPhoto } from "./underlay.js";
  * @property {Area & {palette?: string, i?: string}} [labels]  another map
  * @property {Area | null} [region]  becomes the selection; null ends it
  * @property {boolean} [record]  it can be undone; else it takes the present version's place without a step
+ * @property {string} [name]  of what was done; “reopen” comes with settings of its own
  */
+/** @typedef {any[]} Settings  the values of the panel's widgets; none of the canvas's business */
 
 /** So many pictures of former versions stay at hand. */
 const PICTURES = 8;
@@ -44,6 +46,16 @@ export class PhotoDesk {
     /** @type {string[]} versions that the server was told of and has not answered yet, the first one first */
     this.asked = [];
     this.turning = Promise.resolve();
+    /** The present version's step. */
+    this.step = 0;
+    this.steps = 0;
+    /** @type {Settings | null} as they were when an edit was asked to be reopened, until it is */
+    this.settings = null;
+    /**
+     * By the step of a reopened edit: the step before, and the settings of whichever of both is not there now.
+     * @type {Map<number, {before: number, settings: Settings}>}
+     */
+    this.reopened = new Map();
   }
 
   /**
@@ -63,7 +75,21 @@ export class PhotoDesk {
     const known = this.pictures.get(version);
     if (known || !version) this.underlay.show(known ?? null);
     this.asked.push(version);
+    this.#walkedFrom(this.step);
     document.dispatchEvent(new CustomEvent("spadework:photo-version", { detail: { id: this.id, version } }));
+  }
+
+  /** Settings that came with a reopened edit go with it, and come again. @param {number} before  the former step */
+  #walkedFrom(before) {
+    this.step = this.doc.photo?.step ?? 0;
+    const later = this.reopened.get(Math.max(before, this.step));
+    if (later?.before !== Math.min(before, this.step)) return;
+    const swap = (/** @type {Settings} */ now) => {
+      const { settings } = later;
+      later.settings = now;
+      return settings;
+    };
+    document.dispatchEvent(new CustomEvent("spadework:settings", { detail: { id: this.id, swap } }));
   }
 
   /** @param {Told} told */
@@ -80,8 +106,14 @@ export class PhotoDesk {
     const same = this.pictures.get(doc.photo?.version ?? "");
     if (told.record) {
       this.asked = [];
+      const before = this.step;
+      this.step = photo ? ++this.steps : 0;
+      if (photo) photo.step = this.step;
+      if (told.name === "reopen" && this.settings) this.reopened.set(this.step, { before, settings: this.settings });
+      this.settings = null;
       doc.turnPhoto(photo, { content, selection });
     } else {
+      if (photo) photo.step = this.step;
       doc.setPhoto(photo);
       if (content) doc.replace(content);
     }
@@ -91,6 +123,7 @@ export class PhotoDesk {
 
   /** The picture under the map is that of the present version. */
   begin() {
+    this.step = this.steps = this.doc.photo?.step ?? 0;
     this.#remember(this.doc.photo, this.underlay.photo);
   }
 
@@ -104,9 +137,9 @@ export class PhotoDesk {
   /** @param {Told} told @returns {Promise<PhotoVersion | null>} */
   async #version({ id, width, height, base }) {
     if (!id) return null;
-    if (!base) return { version: id, width, height, base: null };
+    if (!base) return { version: id, width, height, base: null, step: 0 };
     const { w, h, palette = this.doc.palette } = base;
-    return { version: id, width, height, base: { width: w, height: h, palette, labels: await decodeArea(base) } };
+    return { version: id, width, height, base: { width: w, height: h, palette, labels: await decodeArea(base) }, step: 0 };
   }
 
   /** @param {PhotoVersion | null} photo @param {Photo | null | undefined} picture */

@@ -41,7 +41,6 @@ export class Underlay {
     this.alone = false;
     /** The photo alone is shown for a moment, while a key is held. */
     this.peeking = false;
-    this.asked = 0;
     /** @type {() => void} another photo, or none */
     this.onphoto = () => {};
     /** @type {() => void} anything of this changed */
@@ -66,7 +65,6 @@ export class Underlay {
 
   /** @param {Photo | null} photo */
   show(photo) {
-    this.asked++;
     this.photo = photo;
     this.alone = false;
     this.onphoto();
@@ -84,16 +82,6 @@ export class Underlay {
     this.over = over;
     this.alone &&= this.picture !== null;
     this.onchange();
-  }
-
-  /**
-   * Shows a photo once it is decoded, unless another one has been asked for since.
-   * @param {string} url  empty for no photo
-   */
-  async open(url) {
-    const ticket = ++this.asked;
-    const photo = await openPhoto(url);
-    if (ticket === this.asked) this.show(photo);
   }
 
   /** @param {number} opacity  of the map */

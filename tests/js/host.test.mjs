@@ -3,21 +3,14 @@ import test from "node:test";
 import { decodeArea, encode } from "../../app/static/codec.js";
 import { LabelDocument, blank } from "../../app/static/document.js";
 import { HostLink, belongs, payloadOf } from "../../app/static/host.js";
-import { Underlay } from "../../app/static/underlay.js";
 import { scene } from "./palettes.mjs";
-import { PNG, canPicture } from "./pictures.mjs";
 
 /** A host that sends, and the document that it sends to. */
 function pair() {
   let told = () => {};
   const props = { value: null };
   const host = { props, trigger() {}, watch: (_, callback) => (told = callback) };
-  const source = {
-    doc: new LabelDocument(blank(8, 8, "scene", 4)),
-    underlay: new Underlay(),
-    seq: 0,
-    ready: Promise.resolve(),
-  };
+  const source = { doc: new LabelDocument(blank(8, 8, "scene", 4)), seq: 0, ready: Promise.resolve() };
   const link = new HostLink(host, source, { scene });
   source.doc.onstep = () => link.publish();
   let seq = 1e15;
@@ -58,38 +51,6 @@ test("objects come with a load, and go back to the host", async () => {
   assert.deepEqual([doc.instanceAt(3, 3), props.value.i], [513, i]);
   await send(2);
   assert.deepEqual([doc.instanceAt(3, 3), "i" in props.value], [0, false]);
-});
-
-test("a load brings its photo, leaves the one that is there, or takes it away", async () => {
-  const { doc, underlay, send } = pair();
-  canPicture().finish();
-  await send(1, { under: PNG });
-  assert.deepEqual([doc.at(0, 0), underlay.photo?.url], [1, PNG]);
-  await send(2);
-  assert.deepEqual([doc.at(0, 0), underlay.photo?.url], [2, PNG]);
-  await send(3, { under: "" });
-  assert.deepEqual([doc.at(0, 0), underlay.photo], [3, null]);
-});
-
-test("map and photo change in the same moment", async () => {
-  const { doc, underlay, send } = pair();
-  const pictures = canPicture();
-  const shown = send(1, { under: PNG });
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.deepEqual([doc.at(0, 0), underlay.photo], [4, null]);
-  pictures.finish();
-  await shown;
-  assert.deepEqual([doc.at(0, 0), underlay.photo?.url], [1, PNG]);
-});
-
-test("what goes back to the host has no photo, and undo leaves the photo", async () => {
-  const { doc, underlay, props, send } = pair();
-  canPicture().finish();
-  await send(1, { under: PNG });
-  assert.deepEqual(Object.keys(props.value), ["w", "h", "z", "palette", "seq"]);
-  doc.undo();
-  assert.equal(doc.at(0, 0), 4);
-  assert.equal(underlay.photo?.url, PNG);
 });
 
 test("over an open photo the selection goes along as the region, and only then", async () => {

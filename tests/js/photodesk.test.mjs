@@ -63,6 +63,33 @@ test("a version that was seen is back at once, and the server's word on it chang
   assert.deepEqual(sees(), ["b", url("b")]);
 });
 
+test("the settings of a reopened edit go with it, and come again", async () => {
+  const { doc, made, tell } = desk();
+  const panel = { settings: ["mine"] };
+  const swap = ({ detail }) => (panel.settings = detail.swap(panel.settings));
+  document.addEventListener("spadework:settings", swap);
+  await tell("a");
+  await tell("b", { name: "accept" });
+  made.settings = panel.settings;
+  await tell("a", { name: "reopen" });
+  panel.settings = ["the edit's"];
+  doc.undo();
+  assert.deepEqual([doc.photo.version, panel.settings], ["b", ["mine"]]);
+  await tell("b", { record: false });
+  doc.undo();
+  doc.redo();
+  assert.deepEqual([doc.photo.version, panel.settings], ["b", ["mine"]], "redo of what was accepted is another step");
+  panel.settings = ["mine, changed"];
+  doc.redo();
+  assert.deepEqual([doc.photo.version, panel.settings], ["a", ["the edit's"]]);
+  doc.undo();
+  assert.deepEqual(panel.settings, ["mine, changed"]);
+  await tell("c", { name: "reopen" });
+  doc.undo();
+  assert.deepEqual(panel.settings, ["mine, changed"], "a result that was opened comes with its own");
+  document.removeEventListener("spadework:settings", swap);
+});
+
 test("an answer that comes after the artist has walked on is dropped", async () => {
   const { doc, tell, sees } = desk();
   for (const id of ["a", "b", "c"]) await tell(id);

@@ -47,6 +47,8 @@ test("progress is told in words", () => {
   assert.equal(sheet.progress, "1 of 2 results done");
   sheet.apply(message("r", [done("a"), done("b")]));
   assert.equal(sheet.progress, "2 results done");
+  sheet.apply(message("r", [done("a"), { state: "stopped" }], { kind: "stopped" }));
+  assert.equal(sheet.progress, "Stopped: 1 of 2 results done");
   sheet.apply(message("s", [done("c")]));
   assert.equal(sheet.progress, "1 result done");
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { MAP_OPACITY, Underlay } from "../../app/static/underlay.js";
+import { MAP_OPACITY, Underlay, openPhoto } from "../../app/static/underlay.js";
 import { PNG, canPicture } from "./pictures.mjs";
 
 const photo = { url: PNG, image: {} };
@@ -49,24 +49,12 @@ test("only another photo is told to those who keep it", () => {
   assert.equal(told, 1);
 });
 
-test("a photo still being decoded gives way to what was asked after it", async () => {
-  const pictures = canPicture();
-  const underlay = new Underlay();
-  const slow = underlay.open(PNG);
-  await underlay.open("");
-  pictures.finish();
-  await slow;
-  assert.equal(underlay.photo, null);
-});
-
 test("nothing is fetched from elsewhere, and what is no picture is no photo", async (t) => {
   const pictures = canPicture();
   const warn = t.mock.method(console, "warn", () => {});
-  const underlay = new Underlay();
   const urls = ["https://example.org/a.png", "/a.png", "data:text/html,x", "data:image/svg+xml,x"];
   for (const url of urls) {
-    await underlay.open(url);
-    assert.equal(underlay.photo, null);
+    assert.equal(await openPhoto(url), null);
   }
   assert.deepEqual(pictures.asked, []);
   assert.equal(warn.mock.callCount(), urls.length);

@@ -135,7 +135,8 @@ export class Sheet extends Album {
     const [done, all] = [this.cells.filter((cell) => cell.state === "done").length, this.cells.length];
     if (!all) return "";
     const results = all === 1 ? "result" : "results";
-    return done === all ? `${all} ${results} done` : `${done} of ${all} ${results} done`;
+    if (done === all) return `${all} ${results} done`;
+    return `${this.busy ? "" : "Stopped: "}${done} of ${all} ${results} done`;
   }
 
   /** The artist wants to see this one, whatever the run goes on to. @param {string} key */
