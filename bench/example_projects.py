@@ -24,7 +24,7 @@ from engine.library import load_model  # noqa: E402
 from engine.pipeline import pictures_of  # noqa: E402
 
 EXAMPLES = ROOT / "app" / "static" / "examples"
-SEEDS = {"1": 4, "2": 7, "3": 3}  # chosen by eye, out of eight
+SEEDS = {"1": 6, "2": 5, "3": 2}  # chosen by eye, out of six
 
 
 def main() -> None:
