@@ -1,0 +1,87 @@
+"""Does a part of a photo that is made into another class take that class's colour?
+
+    python3 bench/edit_colours.py --data DIR [--model scenes] [--photos 6] [--guidance 2.5]
+
+DIR: images/ and labels/, never trained on. Edits at strength 1 by the default preset, under three maps: the right one,
+the photo's own, and one that asks for some other class. How far the part's mean colour is from the class's typical one
+(the mean over the photos of DIR that have it), of 255: of each edit, then of the mean over the edits, in which the
+light of single photos cancels; and as CIE Lab's a and b alone, which are colour without lightness.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.color import rgb2lab
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench.contrast import SWAPS, class_colours
+from engine.pipeline import Model, edit, load_model, pictures_of
+from engine.presets import DEFAULT, preset
+from engine.training.crops import centre
+from engine.training.pairs import load_pairs
+from engine.types import EditRequest, LabelMap, Photo, Sampling
+
+MAPS = ("right map", "own map", "another class")
+
+
+def typical_colours(pairs: list[tuple[Photo, LabelMap]]) -> dict[int, NDArray[np.float64]]:
+    found: dict[int, list[NDArray]] = {}
+    for photo, labels in pairs:
+        for index, colour in class_colours(photo, labels).items():
+            found.setdefault(index, []).append(colour)
+    return {index: np.mean(colours, 0) for index, colours in found.items()}
+
+
+def hue(colour: NDArray) -> NDArray[np.float64]:
+    """Lab's a and b of a colour of 0 to 255."""
+    return rgb2lab(colour[None, None] / 255)[0, 0, 1:]
+
+
+def made_colours(
+    model: Model, pair: tuple[Photo, LabelMap], old: int, asked: tuple[int, ...], sampling: Sampling
+) -> NDArray[np.float64]:
+    """(classes asked for, 3): what the part of class `old` looks like in the mean once it is each of them."""
+    photo, labels = pair
+    region = labels == old
+    wanted = (np.where(region, np.uint8(new), labels) for new in asked)
+    requests = (EditRequest(model.name, new, photo, region, strength=1.0, sampling=sampling) for new in wanted)
+    return np.array([pictures_of(edit(model, request))[0][region].mean(0) for request in requests])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="scenes")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--photos", type=int, default=6, help="of each swap")
+    parser.add_argument("--guidance", type=float, default=2.5)
+    args = parser.parse_args()
+    sampling = replace(preset(DEFAULT), guidance=args.guidance, seeds=(3,))
+    model, random = load_model(args.model), np.random.default_rng(1)
+    size = model.network.config.image_size
+    pairs = [centre(pair, size) for pair in load_pairs(args.data, model.palette, size)]
+    typical = typical_colours(pairs)
+    print(f"| edit | each: {', '.join(MAPS)} | their mean | a, b of each |")
+    print("|---|---|---|---|")
+    for names in SWAPS:
+        old, new = map(model.palette.index_of, names)
+        others = [index for index in typical if index not in (old, new)]
+        having = [pair for pair in pairs if 0.08 < (pair[1] == old).mean() < 0.7][: args.photos]
+        made = np.array(
+            [made_colours(model, pair, old, (new, old, int(random.choice(others))), sampling) for pair in having]
+        )
+        each = np.abs(made - typical[new]).mean(2).mean(0)
+        together = np.abs(made.mean(0) - typical[new]).mean(1)
+        hues = np.mean([[np.linalg.norm(hue(c) - hue(typical[new])) for c in row] for row in made], 0)
+        cells = " | ".join(", ".join(f"{value:.1f}" for value in column) for column in (each, together, hues))
+        print(f"| {names[0]} to {names[1]}, {len(having)} photos | {cells} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
