@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,13 +55,15 @@ def apart(one: dict[int, NDArray], other: dict[int, NDArray]) -> float:
     return float(np.mean([np.abs(one[index] - other[index]).mean() for index in one]))
 
 
-def typical_colours(pairs: list[tuple[Photo, LabelMap]]) -> dict[int, NDArray[np.float64]]:
-    """Of each class, the median over the photos of its mean colour in them."""
+def typical_colours(
+    pairs: list[tuple[Photo, LabelMap]], middle: Callable[..., NDArray[np.float64]] = np.median
+) -> dict[int, NDArray[np.float64]]:
+    """Of each class, the middle over the photos of its mean colour in them."""
     found: dict[int, list[NDArray]] = {}
     for photo, labels in pairs:
         for index, colour in class_colours(photo, labels).items():
             found.setdefault(index, []).append(colour)
-    return {index: np.median(colours, 0) for index, colours in found.items()}
+    return {index: middle(colours, 0) for index, colours in found.items()}
 
 
 def swapped(model: Model, pairs: list[tuple[Photo, LabelMap]]) -> Iterator[tuple[EditRequest, int]]:

@@ -21,7 +21,7 @@ from skimage.color import rgb2lab
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.contrast import SWAPS, class_colours
+from bench.contrast import SWAPS, typical_colours
 from engine.pipeline import Model, edit, load_model, pictures_of
 from engine.presets import DEFAULT, preset
 from engine.training.crops import centre
@@ -29,14 +29,6 @@ from engine.training.pairs import load_pairs
 from engine.types import EditRequest, LabelMap, Photo, Sampling
 
 MAPS = ("right map", "own map", "another class")
-
-
-def typical_colours(pairs: list[tuple[Photo, LabelMap]]) -> dict[int, NDArray[np.float64]]:
-    found: dict[int, list[NDArray]] = {}
-    for photo, labels in pairs:
-        for index, colour in class_colours(photo, labels).items():
-            found.setdefault(index, []).append(colour)
-    return {index: np.mean(colours, 0) for index, colours in found.items()}
 
 
 def hue(colour: NDArray) -> NDArray[np.float64]:
@@ -66,7 +58,7 @@ def main() -> None:
     model, random = load_model(args.model), np.random.default_rng(1)
     size = model.network.config.image_size
     pairs = [centre(pair, size) for pair in load_pairs(args.data, model.palette, size)]
-    typical = typical_colours(pairs)
+    typical = typical_colours(pairs, np.mean)
     print(f"| edit | each: {', '.join(MAPS)} | their mean | a, b of each |")
     print("|---|---|---|---|")
     for names in SWAPS:
