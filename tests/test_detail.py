@@ -107,3 +107,14 @@ def test_a_model_without_it_goes_on_with_a_fresh_one(tmp_path):
     new = new_network(config).eval().requires_grad_(False)
     new.load_state_dict(taken.weights)
     assert torch.equal(output(new), output(load_checkpoint(path)[0]))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_it_sees_the_very_picture_that_the_network_is_given(shape):
+    network = tiny_network(**shape, detail=4)
+    seen = []
+    network.detail.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    x = torch.randn(1, 3, 16, 16)
+    with torch.inference_mode():
+        network(x, torch.tensor([300]), condition_from(torch.zeros(1, 16, 16, dtype=torch.long), 13))
+    torch.testing.assert_close(seen, [x], atol=0, rtol=0)
