@@ -1,11 +1,14 @@
 """Does a part of a photo that is made into another class take that class's colour?
 
-    python3 bench/edit_colours.py --data DIR [--model scenes] [--photos 6] [--guidance 2.5]
+    python3 bench/edit_colours.py --data DIR [--model scenes] [--photos 6] [--variations 6] [--guidance 2.5]
 
 DIR: images/ and labels/, never trained on. Edits at strength 1 by the default preset, under three maps: the right one,
 the photo's own, and one that asks for some other class. How far the part's mean colour is from the class's typical one
 (the mean over the photos of DIR that have it), of 255: of each edit, then of the mean over the edits, in which the
 light of single photos cancels; and as CIE Lab's a and b alone, which are colour without lightness.
+
+Every photo has seeds of its own: how light a part becomes is decided by the mean of the noise it begins with, so
+pictures of one seed err together.
 """
 
 from __future__ import annotations
@@ -39,12 +42,13 @@ def hue(colour: NDArray) -> NDArray[np.float64]:
 def made_colours(
     model: Model, pair: tuple[Photo, LabelMap], old: int, asked: tuple[int, ...], sampling: Sampling
 ) -> NDArray[np.float64]:
-    """(classes asked for, 3): what the part of class `old` looks like in the mean once it is each of them."""
+    """(variations, classes asked for, 3): the mean colour of the part of class `old` once it is each of them."""
     photo, labels = pair
     region = labels == old
     wanted = (np.where(region, np.uint8(new), labels) for new in asked)
     requests = (EditRequest(model.name, new, photo, region, strength=1.0, sampling=sampling) for new in wanted)
-    return np.array([pictures_of(edit(model, request))[0][region].mean(0) for request in requests])
+    made = [[picture[region].mean(0) for picture in pictures_of(edit(model, request))] for request in requests]
+    return np.swapaxes(made, 0, 1)
 
 
 def main() -> None:
@@ -52,9 +56,9 @@ def main() -> None:
     parser.add_argument("--model", default="scenes")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--photos", type=int, default=6, help="of each swap")
+    parser.add_argument("--variations", type=int, default=6, help="of each photo")
     parser.add_argument("--guidance", type=float, default=2.5)
     args = parser.parse_args()
-    sampling = replace(preset(DEFAULT), guidance=args.guidance, seeds=(3,))
     model, random = load_model(args.model), np.random.default_rng(1)
     size = model.network.config.image_size
     pairs = [centre(pair, size) for pair in load_pairs(args.data, model.palette, size)]
@@ -65,9 +69,12 @@ def main() -> None:
         old, new = map(model.palette.index_of, names)
         others = [index for index in typical if index not in (old, new)]
         having = [pair for pair in pairs if 0.08 < (pair[1] == old).mean() < 0.7][: args.photos]
-        made = np.array(
-            [made_colours(model, pair, old, (new, old, int(random.choice(others))), sampling) for pair in having]
-        )
+        made = []
+        for number, pair in enumerate(having):
+            seeds = tuple(range(number * args.variations, (number + 1) * args.variations))
+            sampling = replace(preset(DEFAULT), guidance=args.guidance, seeds=seeds)
+            made.extend(made_colours(model, pair, old, (new, old, int(random.choice(others))), sampling))
+        made = np.array(made)
         each = np.abs(made - typical[new]).mean(2).mean(0)
         together = np.abs(made.mean(0) - typical[new]).mean(1)
         hues = np.mean([[np.linalg.norm(hue(c) - hue(typical[new])) for c in row] for row in made], 0)
