@@ -9,9 +9,8 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from app.settings import DEFAULT_GROWTH
 from engine.images import Fit, PhotoFile, fitted, printable, read_photo, read_region
-from engine.label_change import changed
+from engine.label_change import auto_growth, changed
 from engine.label_files import read_objects
 from engine.maps import read_map
 from engine.palette import Palette
@@ -92,9 +91,10 @@ class Reader:
         if files.region:
             return self.region(files.region), 0
         if files.base:
-            region, growth = changed(self.map("The first map", files.base), labels), DEFAULT_GROWTH
+            region, growth = changed(self.map("The first map", files.base), labels), auto_growth(*self._size)
         elif files.first == "found":
-            region, growth = changed(self.found_map(), labels) & (labels != self._palette.unlabelled), DEFAULT_GROWTH
+            region = changed(self.found_map(), labels) & (labels != self._palette.unlabelled)
+            growth = auto_growth(*self._size)
         else:
             region, growth = labels != self._palette.unlabelled, 0
         check_asked(files, region)

@@ -115,7 +115,7 @@ class Endpoints:
             region: white where the photo may change
             base_map: without a region, what differs from this map changes; without both, what the map labels at all
             fit: stretch or crop, for maps and regions of other proportions than the photo's
-            grow: pixels by which the region is grown; by default 4 for a map's changes, else 0
+            grow: pixels by which the region is grown; by default 0, a map's changes a 64th of the short side
             feather: pixels over which the new picture sets in, from the region's edge inwards
             blend: plain, matched or gradient
             whole: compute the whole photo, not windows around the region

@@ -13,7 +13,7 @@ from app.opening import to_palette
 from app.settings import Settings, scales_in
 from engine import pipeline
 from engine.images import PhotoFile, resize_labels
-from engine.label_change import changed
+from engine.label_change import auto_growth, changed
 from engine.palette import Palette, load_palette
 from engine.record import edit_request, record
 from engine.types import EditRequest, LabelMap, Region, RenderRequest, Reroll, UserError
@@ -96,7 +96,7 @@ def edit_order(
         settings.side,
         instances=None if painted.instances is None else resize_labels(painted.instances, *size),
         class_guidance=scales_in(palette, settings.class_guidance),
-        growth=settings.growth,
+        growth=auto_growth(*size) if settings.growth is None else settings.growth,
         feather=settings.feather,
         blend=settings.blend,
         extent=settings.extent,

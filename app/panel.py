@@ -12,7 +12,6 @@ from app.kept_settings import resampling_from
 from app.settings import (
     CUSTOM,
     DEFAULT_BLEND,
-    DEFAULT_GROWTH,
     DEFAULT_STRENGTH,
     HARMONISING,
     MAX_PICTURES,
@@ -95,9 +94,9 @@ class EditSettings:
             0.05, 1, DEFAULT_STRENGTH, step=0.05, label="Strength", elem_id="sw-strength", buttons=[]
         )
         with gr.Row(elem_classes="sw-numbers"):
-            self.growth = gr.Number(DEFAULT_GROWTH, label="Grow, px", precision=0, elem_id="sw-grow", min_width=90)
-            self.feather = gr.Number(
-                None, label="Soft edge, px", placeholder="auto", precision=0, elem_id="sw-soft", min_width=110
+            self.growth, self.feather = (
+                gr.Number(None, label=label, placeholder="auto", precision=0, elem_id=name, min_width=110)
+                for label, name in (("Grow, px", "sw-grow"), ("Soft edge, px", "sw-soft"))
             )
 
     def advanced(self) -> None:
@@ -306,7 +305,7 @@ def settings_of(
     rescale: float,
     hidden: Any,
     photo_count: int | None = PHOTO_COUNT,
-    growth: int | None = DEFAULT_GROWTH,
+    growth: int | None = None,
     feather: int | None = None,
     blend: str = DEFAULT_BLEND,
     harmonise: str = "off",
@@ -333,7 +332,7 @@ def settings_of(
         side or None,
         class_scales(class_guidance),
         tuple(rerolls or ()),
-        growth=growth or 0,
+        growth=growth,
         feather=feather,
         blend=blend,
         extent=extent,

@@ -21,7 +21,7 @@ WITH_SHOWN = f"async (map, photo, shown, ...rest) => {{ {STANDS} return [{NEWEST
 AND_PHOTO = f"async (first, model, map, photo) => {{ {STANDS} return [first, model, {NEWEST}, {VERSION}]; }}"
 # After a reload: once the browser's own copy is back, what it says counts.
 KEPT_VERSION = f"async photo => {{ {STANDS} await window.spadework.payload('{CANVAS}'); return [{VERSION} || photo]; }}"
-EDGE = f"async (grow, feather) => {{ {STANDS} window.spadework.edge('{CANVAS}', {{grow: grow ?? 0, feather}}); }}"
+EDGE = f"async (grow, feather) => {{ {STANDS} window.spadework.edge('{CANVAS}', {{grow, feather}}); }}"
 KNOW = f"""async known => {{
     {STANDS}
     known && window.spadework.know('{CANVAS}', known.palette, known.shares);

@@ -27,7 +27,6 @@ from engine.types import (
 
 MAX_PICTURES = 16
 DEFAULT_STRENGTH = 0.8
-DEFAULT_GROWTH = 4  # px of the photo around what is repainted: a painted border is not exactly where the photo has it
 DEFAULT_BLEND: BlendName = "matched"
 REFERENCE = "exact"  # the preset that is computed in float32
 QUICK = "draft"  # the preset that Live shows first
@@ -49,7 +48,8 @@ class Settings:
 
     `sampling` holds everything but the seeds; its own are 0. class_guidance: scales of single classes, by name.
     rerolls: areas with noise of their own, of the map's size. one_seed: all pictures have the first one's seed and
-    differ in the re-rolled areas alone. growth, feather, blend, extent, resampling: of an edit, as in an EditRequest.
+    differ in the re-rolled areas alone. growth, feather, blend, extent, resampling: of an edit, as in an EditRequest; a
+    growth of None is what suits the photo's size.
 
     Raises UserError where the count or one of those is outside its bounds.
     """
@@ -63,7 +63,7 @@ class Settings:
     class_guidance: ClassScales = ()
     rerolls: tuple[Reroll, ...] = ()
     one_seed: bool = False
-    growth: int = DEFAULT_GROWTH
+    growth: int | None = None
     feather: int | None = None
     blend: BlendName = DEFAULT_BLEND
     extent: ExtentName = "windows"
@@ -74,9 +74,9 @@ class Settings:
             raise UserError(
                 f"{self.count} variations is outside 1 to {MAX_PICTURES}. Ask for a whole number in between."
             )
-        check_pixels("Grow", self.growth, MAX_GROWTH)
-        if self.feather is not None:
-            check_pixels("Soft edge", self.feather, MAX_FEATHER)
+        for what, number, most in (("Grow", self.growth, MAX_GROWTH), ("Soft edge", self.feather, MAX_FEATHER)):
+            if number is not None:
+                check_pixels(what, number, most)
         if self.blend not in get_args(BlendName) or self.extent not in get_args(ExtentName):
             raise UserError(f"An edit blended as {self.blend!r}, of {self.extent!r}, is not known. Update Spadework.")
 

@@ -25,7 +25,7 @@ from engine.types import RenderRequest, Reroll, Sampling, UserError
 
 FACADES, ADE = load_palette("facades"), load_palette("ade20k")
 SAMPLING = Sampling("ddim", steps=3, guidance=1.5)
-SETTINGS = Settings("tiny", 7, SAMPLING)
+SETTINGS = Settings("tiny", 7, SAMPLING, growth=4)
 FOUR = dataclasses.replace(SETTINGS, count=4)
 
 
@@ -236,6 +236,17 @@ def test_painting_on_a_photo_changes_what_is_painted_and_nothing_else(desk, tmp_
     assert np.array_equal(result[outside], photo[outside])
     assert not np.array_equal(result[~outside], photo[~outside])
     assert read_request(last.entries[0].path)["kind"] == "edit"
+
+
+def test_a_change_of_a_large_photo_is_grown_by_more_where_nothing_else_is_said(desk, tmp_path):
+    photo = np.random.default_rng(0).integers(0, 256, (400, 600, 3), dtype=np.uint8)
+    save_png(tmp_path / "photo.png", photo, {})
+    opened = desk.photos.open(tmp_path / "photo.png", FACADES)
+    labels = opened.labels.labels.copy()
+    labels[100:160, 140:280] = 5
+    painted, left_open = Painted(labels, "facades"), dataclasses.replace(SETTINGS, growth=None)
+    last = list(desk.repaint(painted, opened.version, left_open, "me"))[-1]
+    assert read_request(last.entries[0].path)["growth"] == 400 // 64
 
 
 def test_a_photo_keeps_its_opacity_and_colour_profile(desk, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.label_change import changed
+from engine.label_change import auto_growth, changed
 from engine.types import UserError
 
 
@@ -35,3 +35,10 @@ def test_equal_maps_change_nothing():
 def test_maps_of_two_sizes_are_refused_with_both():
     with pytest.raises(UserError, match="first map is 4 x 3 px, the map 5 x 3 px"):
         changed(np.zeros((3, 4), np.uint8), np.zeros((3, 5), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("size", "pixels"), [((1, 1), 4), ((128, 300), 4), ((500, 319), 4), ((320, 500), 5), ((3000, 4000), 46)]
+)
+def test_a_change_is_grown_by_a_64th_of_the_short_side_and_by_4_pixels_at_least(size, pixels):
+    assert auto_growth(*size) == pixels

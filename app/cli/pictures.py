@@ -105,7 +105,7 @@ def add_edit_settings(parser: Parser) -> None:
         "--grow",
         type=whole,
         metavar="PX",
-        help="pixels by which the region is grown (default: 0, of a map's changes 4)",
+        help="pixels by which the region is grown (default: 0, a map's changes a 64th of the short side)",
     )
     parser.add_argument(
         "--feather",

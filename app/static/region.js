@@ -8,7 +8,7 @@ import { depths, grow } from "./regions.js";
 
 /** @typedef {import("./masks.js").Mask} Mask */
 /** @typedef {{width: number, height: number, labels: Uint8Array}} Base  a first map, of any size */
-/** @typedef {{grow: number, feather: number | null}} Edge  pixels of the photo; feather null: as its size has it */
+/** @typedef {{grow: number | null, feather: number | null}} Edge  pixels of the photo; null: as its size has it */
 /** @typedef {"selection" | "change" | "none"} Kind  what the region comes from */
 /**
  * @typedef {object} Question
@@ -29,10 +29,12 @@ import { depths, grow } from "./regions.js";
  */
 
 /** @type {Edge} */
-export const EDGE = { grow: 4, feather: null };
+export const EDGE = { grow: null, feather: null };
 
-/** Of the photo's shorter side, where the artist sets no other softness. */
+/** Of the photo's shorter side, where the artist sets no other softness or growth. */
 const FEATHER = 1 / 64;
+const GROWTH = 1 / 64;
+const LEAST_GROWTH = 4;
 /** Of the region's depth, which is as far as that softness reaches: a small region would else be new nowhere. */
 const DEEP = 0.25;
 
@@ -68,9 +70,11 @@ export function regionOf({ width, height, labels, selection, base, unlabelled, p
   const core = selected ?? changed({ width, height, labels }, base, unlabelled);
   if (!core.w) return { kind: "none", share: 0, opacity: null };
   const scale = Math.sqrt((width * height) / (photo.width * photo.height)); // map pixels to one of the photo
-  const grown = grow(core, edge.grow * scale, width, height);
+  const short = Math.min(photo.width, photo.height);
+  const by = edge.grow ?? Math.max(LEAST_GROWTH, Math.floor(short * GROWTH));
+  const grown = grow(core, by * scale, width, height);
   const far = depths(grown, width, height);
-  const feather = edge.feather ?? Math.min(Math.min(photo.width, photo.height) * FEATHER, (DEEP * most(far)) / scale);
+  const feather = edge.feather ?? Math.min(short * FEATHER, (DEEP * most(far)) / scale);
   const opacity = softened(grown, far, (feather + 1) * scale);
   return { kind: selected ? "selection" : "change", share: sizeOf(grown) / (width * height), opacity };
 }

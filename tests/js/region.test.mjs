@@ -69,6 +69,17 @@ test("without a softness of its own the edge is soft by a 64th of the photo's sh
   assertClose(opacityOf(found), slow(core, { grow: 40, feather: (20 * H) / 64 }, 1 / 20));
 });
 
+test("without a growth of its own the region grows by a 64th of the photo's shorter side, at least by 4 pixels", () => {
+  const core = Array.from({ length: W * 20 }, (_, at) => at);
+  const selection = new Uint8Array(W * H).fill(1, 0, W * 20);
+  for (const scale of [1, 20]) {
+    const sized = { width: scale * W, height: scale * H };
+    const found = regionOf(question(1, { selection, photo: sized, edge: { grow: null, feather: 2 } }));
+    const by = Math.max(4, Math.floor((scale * Math.min(W, H)) / 64));
+    assertClose(opacityOf(found), slow(core, { grow: by, feather: 2 }, 1 / scale));
+  }
+});
+
 test("in a small region that softness is no more than a quarter of its depth", () => {
   const map = { width: 200, height: 150, labels: new Uint8Array(200 * 150), selection: new Uint8Array(200 * 150) };
   for (let y = 50; y < 90; y++) map.selection.fill(1, y * 200 + 60, y * 200 + 72); // 6 deep; a 64th of 150 is more
