@@ -1,6 +1,6 @@
 """Does a part of a photo that is made into another class take that class's colour?
 
-    python3 bench/edit_colours.py --data DIR [--model scenes] [--photos 6] [--variations 6] [--guidance 2.5]
+    python3 bench/edit_colours.py --data DIR [--model scenes] [--photos 10] [--variations 6] [--guidance 2.5]
 
 DIR: images/ and labels/, never trained on. Edits at strength 1 by the default preset, under three maps: the right one,
 the photo's own, and one that asks for some other class. How far the part's mean colour is from the class's typical one
@@ -55,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="scenes")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--photos", type=int, default=6, help="of each swap")
+    parser.add_argument("--photos", type=int, default=10, help="of each swap, from all over DIR")
     parser.add_argument("--variations", type=int, default=6, help="of each photo")
     parser.add_argument("--guidance", type=float, default=2.5)
     args = parser.parse_args()
@@ -68,7 +68,8 @@ def main() -> None:
     for names in SWAPS:
         old, new = map(model.palette.index_of, names)
         others = [index for index in typical if index not in (old, new)]
-        having = [pair for pair in pairs if 0.08 < (pair[1] == old).mean() < 0.7][: args.photos]
+        having = [pair for pair in pairs if 0.08 < (pair[1] == old).mean() < 0.7]
+        having = having[:: max(1, len(having) // args.photos)][: args.photos]
         made = []
         for number, pair in enumerate(having):
             seeds = tuple(range(number * args.variations, (number + 1) * args.variations))
