@@ -290,23 +290,24 @@ def test_a_state_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
 def test_another_network_does_not_resume_a_run(tmp_path):
     other = dataclasses.replace(RECIPE, network=dataclasses.replace(RECIPE.network, spade_hidden=16))
-    open_run(tmp_path, other).close()
-    open_run(tmp_path, RECIPE).close()  # nothing was trained yet, so nothing is in the way
+    open_run(tmp_path, other, FACADES).close()
+    open_run(tmp_path, RECIPE, FACADES).close()  # nothing was trained yet, so nothing is in the way
     save_state(tmp_path, {"done": 1})
-    with pytest.raises(UserError, match="holds a run with another network"):
-        open_run(tmp_path, other)
-    with open_run(tmp_path, dataclasses.replace(RECIPE, images=96)):
+    with pytest.raises(UserError, match=r"holds a run with another network: spade_hidden was 8, now 16\."):
+        open_run(tmp_path, other, FACADES)
+    with open_run(tmp_path, dataclasses.replace(RECIPE, images=96), FACADES):
         assert json.loads((tmp_path / "recipe.json").read_text(encoding="utf-8"))["images"] == 96
     (tmp_path / "recipe.json").write_text('{"images"', encoding="utf-8")
     with pytest.raises(UserError, match=r"recipe\.json can't be read"):
-        open_run(tmp_path, RECIPE)
+        open_run(tmp_path, RECIPE, FACADES)
 
 
 def test_two_processes_do_not_share_a_run(tmp_path):
     program = (
         "import json, sys; from pathlib import Path\n"
         "from engine.training.state import open_run; from engine.training.recipe import Recipe\n"
-        "lock = open_run(Path(sys.argv[1]), Recipe.from_dict(json.loads(sys.argv[2])))\n"
+        "from engine.palette import load_palette\n"
+        "lock = open_run(Path(sys.argv[1]), Recipe.from_dict(json.loads(sys.argv[2])), load_palette('facades'))\n"
         "print('open', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", program, str(tmp_path), json.dumps(RECIPE.to_dict())]
@@ -314,17 +315,17 @@ def test_two_processes_do_not_share_a_run(tmp_path):
     with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "open\n"
         with pytest.raises(UserError, match="Another training writes to"):
-            open_run(tmp_path, RECIPE)
+            open_run(tmp_path, RECIPE, FACADES)
         other.stdin.close()
-    open_run(tmp_path, RECIPE).close()
+    open_run(tmp_path, RECIPE, FACADES).close()
 
 
 def test_a_run_s_folder_is_no_file(tmp_path):
     (tmp_path / "run").write_text("")
     with pytest.raises(UserError, match="it is a file"):
-        open_run(tmp_path / "run", RECIPE)
+        open_run(tmp_path / "run", RECIPE, FACADES)
     with pytest.raises(UserError, match="another --out"):
-        open_run(tmp_path / "run" / "inner", RECIPE)
+        open_run(tmp_path / "run" / "inner", RECIPE, FACADES)
 
 
 def test_a_state_that_was_cut_short_is_named(tmp_path):

@@ -267,9 +267,9 @@ def test_what_a_kill_left_unfinished_is_taken_away(tmp_path):
     for name in ("state.pt.part", ".model-0123.tmp", "sheets/.0001-0123.tmp", "kept.tmp"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("half")
-    open_run(tmp_path, RECIPE).close()
+    open_run(tmp_path, RECIPE, FACADES).close()
     left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {"kept.tmp", "recipe.json", ".lock"}
+    assert left == {"kept.tmp", "recipe.json", "palette.json", ".lock"}
 
 
 def test_rows_with_new_columns_fit_an_old_table(tmp_path):

@@ -57,7 +57,7 @@ class SegmenterRecipe:
     ema: decay per step of the averaged weights that are kept.
     """
 
-    SAME: ClassVar = ("network", "palette")
+    SAME: ClassVar = ("palette", "network")
 
     network: SegmenterConfig
     palette: str

@@ -24,9 +24,10 @@ from engine.training.course import Data, Report, TrainRequest, append_row, find_
 from engine.training.crops import centre
 from engine.training.loop import Progress
 from engine.training.pairs import Pair
+from engine.training.resuming import check_maps, check_palette
 from engine.training.sheet import sheet
 from engine.training.sheet import shown as shown_pairs
-from engine.training.state import open_run
+from engine.training.state import STATE, open_run
 from engine.types import Photo, UserError
 
 SEGMENTER = "segmenter.safetensors"
@@ -44,10 +45,14 @@ class SegmenterRun:
         self.request, palette = request, request.palette
         network = request.recipe.network
         side = round(network.side * request.recipe.scales[1])
-        self.data = load_data(find_folders(request), palette, side, shown=shown)
+        folders = find_folders(request)
+        if (request.out / STATE).exists():  # before a look at the pairs, of which it would be in the way
+            check_palette(request.out, palette)
+            check_maps(request.out, folders.train, palette)
+        self.data = load_data(folders, palette, side, shown=shown)
         network = replace(network, labels=labels_in(self.data, palette.unlabelled))
         self.recipe: SegmenterRecipe = replace(request.recipe, network=network)
-        self.lock = open_run(request.out, self.recipe)
+        self.lock = open_run(request.out, self.recipe, palette)
         sampler = SegmenterSampler(self.data.pairs, self.recipe, palette.mirrored)
         self.trainer = SegmenterTrainer(self.recipe, sampler, self.data.census, best_device())
 

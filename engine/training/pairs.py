@@ -47,12 +47,17 @@ class Reading:
 def read_pair(entry: Entry, palette: Palette, scaled: bool = False, weight: float = 0.0) -> Reading:
     """scaled: the map may be of another size in the photo's proportions. Raises UserError."""
     photo = read_photo(entry.photo)
-    labels, guess = read_masks(entry, palette) if entry.masks else read_labels(entry, palette)
+    labels, guess = read_map(entry, palette)
     labels = _of_size(labels, photo, entry, entry.labels[0], scaled)
     instances = None
     if entry.instances is not None:
         instances = _of_size(_numbers(entry.instances), photo, entry, entry.instances, scaled)
     return Reading(Pair(entry.name, photo, labels, weight, instances), guess)
+
+
+def read_map(entry: Entry, palette: Palette) -> tuple[LabelMap, str]:
+    """The map (H, W) at its own size, and what was guessed in reading it. Raises UserError."""
+    return read_masks(entry, palette) if entry.masks else read_labels(entry, palette)
 
 
 def read_labels(entry: Entry, palette: Palette) -> tuple[LabelMap, str]:

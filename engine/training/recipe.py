@@ -63,7 +63,7 @@ class Recipe:
     min-SNR weighting (Hang 2023, arXiv 2303.09556); 0 is none of it.
     """
 
-    SAME: ClassVar = ("network", "palette", "schedule", "diffusion_steps")
+    SAME: ClassVar = ("palette", "network", "schedule", "diffusion_steps")
 
     network: NetworkConfig
     palette: str

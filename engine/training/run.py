@@ -24,6 +24,7 @@ from engine.training.crops import stored_side
 from engine.training.data import Ahead, Sampler
 from engine.training.group import ALONE, Group
 from engine.training.loop import Progress
+from engine.training.resuming import check_maps
 from engine.training.sheet import sample_sheet
 from engine.training.trainer import Trainer
 from engine.training.transfer import Begun, begun
@@ -48,7 +49,9 @@ class Run:
         if group.leads:
             folders = find_folders(request)
             self.resumes = (request.out / state.STATE).exists()
-            self.lock = state.open_run(request.out, recipe)
+            self.lock = state.open_run(request.out, recipe, palette)
+            if self.resumes:
+                check_maps(request.out, folders.train, palette)
             self.data = self._load(folders, shown)
         group.wait()
         if not group.leads:

@@ -11,11 +11,12 @@ from typing import IO, Any
 
 import torch
 
+from engine.palette import Palette, palette_to_json
 from engine.training.recipe import AnyRecipe
+from engine.training.resuming import PALETTE, RECIPE, check_palette, check_recipe
 from engine.types import UserError
 
 STATE = "state.pt"
-RECIPE = "recipe.json"
 LOCK = ".lock"
 PART = ".part"  # ends the name of a file that is being written
 
@@ -64,9 +65,10 @@ def load_state(run: Path) -> dict[str, Any] | None:
         ) from error
 
 
-def open_run(run: Path, recipe: AnyRecipe) -> IO[str]:
-    """Makes the folder, or checks that what it holds can be resumed: a run of the same network. The amount of training
-    may change. Returns the folder's lock: no other process can open the run until it is closed. Raises UserError.
+def open_run(run: Path, recipe: AnyRecipe, palette: Palette) -> IO[str]:
+    """Makes the folder, or checks that what it holds can be resumed: a run of the same network and the same classes.
+    The amount of training may change. Returns the folder's lock: no other process can open the run until it is closed.
+    Raises UserError.
     """
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -78,27 +80,15 @@ def open_run(run: Path, recipe: AnyRecipe) -> IO[str]:
         lock.close()
         raise UserError(f"Another training writes to {run}. Wait for its end, or choose another --out.")
     drop_unfinished(run)
+    texts = {RECIPE: json.dumps(recipe.to_dict(), indent=1), PALETTE: palette_to_json(palette)}
     if (run / STATE).exists():
-        _check_same(run, recipe)
-    text = json.dumps(recipe.to_dict(), indent=1)
-    write_atomically(run / RECIPE, lambda part: part.write_text(text, encoding="utf-8"))
+        check_palette(run, palette)
+        check_recipe(run, recipe)
+        if (run / PALETTE).exists():
+            del texts[PALETTE]  # it stays what the run began with
+    for name, text in texts.items():
+        write_atomically(run / name, lambda part, text=text: part.write_text(text, encoding="utf-8"))
     return lock
-
-
-def _check_same(run: Path, recipe: AnyRecipe) -> None:
-    """Raises UserError unless `run` was of the same network as `recipe`."""
-    path = run / RECIPE
-    try:
-        stored = type(recipe).from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError, UserError) as error:
-        raise UserError(
-            f"{path} can't be read, so its run can't go on ({error}). Restore the file, or choose another --out."
-        ) from error
-    for name in recipe.SAME:
-        if getattr(stored, name) != getattr(recipe, name):
-            raise UserError(
-                f"{run} holds a run with another {name}. Give the same settings to resume it, or another --out."
-            )
 
 
 def _lock(file: IO[str]) -> bool:
