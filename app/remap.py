@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from engine.json_file import read_json
 from engine.palette import Palette, PaletteClass
 from engine.translate import counterpart
 from engine.types import LabelMap, UserError
@@ -89,10 +89,9 @@ def _proposed(each: PaletteClass, source: Palette, target: Palette, meanings: di
 def _meanings(source: Palette, target: Palette) -> dict[str, str | None]:
     """Our own table of names for these two palettes; null where a synonym would mislead. Empty where there is none."""
     try:
-        text = (FOLDER / f"{source.name}-{target.name}.json").read_text(encoding="utf-8")
+        return read_json(FOLDER / f"{source.name}-{target.name}.json")
     except OSError:
         return {}
-    return json.loads(text)
 
 
 def _check(table: Table, source: Palette, target: Palette) -> None:

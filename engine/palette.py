@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.json_file import read_json
 from engine.types import LabelMap, UserError
 
 FOLDER = Path(__file__).resolve().parent.parent / "palettes"
@@ -125,7 +126,7 @@ def load_palette(name_or_path: str | Path) -> Palette:
                 f"There is no palette “{name_or_path}”. Choose {', '.join(palette_names())}, or give a .json file."
             )
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = read_json(file)
     except OSError as error:
         raise UserError(f"Palette {file} can't be read: {error.strerror}. Check the path.") from error
     except (ValueError, RecursionError) as error:

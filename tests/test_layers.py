@@ -48,7 +48,7 @@ RANKS = [
     ["engine.archives", "engine.blends", "engine.blending"],
     ["engine.grain"],
     ["engine.tiles"],
-    ["engine.types"],
+    ["engine.types", "engine.json_file"],
 ]
 RANK = {entry: len(RANKS) - line for line, entries in enumerate(RANKS) for entry in entries}
 

@@ -122,8 +122,9 @@ def test_pairs_are_read_from_a_folder(folder):
     assert census(pairs, FACADES.size).sum() == pytest.approx(1)
 
 
-def test_weights_come_from_an_index_beside_the_splits(folder):
-    (folder / "index.tsv").write_text("name\tnatural_share\np0\t0.25\n", encoding="utf-8")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_weights_come_from_an_index_beside_the_splits(folder, encoding):
+    (folder / "index.tsv").write_text("name\tnatural_share\np0\t0.25\n", encoding=encoding)
     assert read_weights(folder / "train") == {"p0": 0.25}
     assert load_pairs(folder / "train", FACADES, 20)[0].weight == 0.25
 

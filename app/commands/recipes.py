@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,10 +64,11 @@ def config_of(file: Path, palette: Palette, decided_network: dict[str, object]) 
 
     decided_network: what it decides of the network.
     """
+    from engine.json_file import read_json
     from engine.types import UserError
 
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
+        told = read_json(file)
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{file} is not a recipe: {error}. Give a JSON file such as a run's own.") from error
     if not (isinstance(told, dict) and isinstance(told.get("network", {}), dict)):

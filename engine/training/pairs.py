@@ -133,7 +133,7 @@ def read_weights(folder: Path) -> dict[str, float]:
     if path is None:
         return {}
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:  # spreadsheets begin it with a mark
             rows = list(csv.DictReader(file, delimiter="\t"))
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(

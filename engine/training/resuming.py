@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.json_file import read_json
 from engine.palette import Palette, load_palette
 from engine.training.layouts import Entry, Listing
 from engine.training.pairs import read_map
@@ -25,7 +25,7 @@ def check_recipe(run: Path, recipe: AnyRecipe) -> None:
     """Raises UserError unless `run` was of the same network as `recipe`."""
     path = run / RECIPE
     try:
-        stored = type(recipe).from_dict(json.loads(path.read_text(encoding="utf-8")))
+        stored = type(recipe).from_dict(read_json(path))
     except (OSError, ValueError, RecursionError, UserError) as error:
         raise UserError(
             f"{path} can't be read, so its run can't go on ({error}). Restore the file, or choose another --out."
