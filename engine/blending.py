@@ -88,13 +88,13 @@ def correction(
 ) -> Colour:
     """What is added to the picture inside the region so that it meets the photo's colours at the region's edge."""
     if blend == "gradient":
-        return membrane(np.subtract(photo, picture, dtype=np.float32), rim(region)).__getitem__
+        return membrane(difference(photo, picture), rim(region)).__getitem__
     near, far = feather + 1, max(LEAST_REACH, REACH * feather)
     beside = (depth > 0) & (depth <= near)
     pull, cast = (averaged(photo, picture, beside, radius) for radius in (near, far))
 
     def matched(box: Box) -> Values:
-        if depth[box].min() > far:
+        if depth[box].min() >= far + 1:  # there nothing is left of it
             return np.zeros((1, 1, 3), np.float32)
         lasting = cast(box).clip(-LASTING, LASTING)
         return lasting * faded(depth[box], far) + (pull(box) - lasting) * faded(depth[box], near)
@@ -122,18 +122,11 @@ def averaged(photo: Photo, picture: Photo, among: Region, radius: float) -> Colo
     """The mean difference of two pictures about each pixel, of pixels of `among` alone, the nearer ones counting more;
     0 where there is none within twice the radius."""
 
-    def counted(box: Box) -> NDArray[np.float32]:
-        return among[box].astype(np.float32)
-
-    def difference(box: Box) -> Values:
-        if not among[box].any():
-            return np.zeros(photo[box].shape, np.float32)
-        return np.subtract(photo[box], picture[box], dtype=np.float32) * counted(box)[:, :, None]
-
     if radius <= WIDE:
-        total, weight = difference(everything := (slice(None), slice(None))), counted(everything)
+        weight = among.astype(np.float32)
+        total = difference(photo, picture) * weight[:, :, None]
     else:
-        total, weight = shrunk_by_tiles(difference, photo.shape), shrunk_by_tiles(counted, among.shape)
+        total, weight = halved_difference(photo, picture, among)
         radius /= 2
     while radius > WIDE and min(weight.shape) > 1:
         total, weight, radius = shrunk(total), shrunk(weight), radius / 2
@@ -141,6 +134,25 @@ def averaged(photo: Photo, picture: Photo, among: Region, radius: float) -> Colo
     total, weight = (cv2.blur(cv2.blur(each, side), side) for each in (total, weight))  # twice a box is a tent
     mean = total / np.maximum(weight, 1e-6)[:, :, None]
     return lambda box: enlarged(mean, among.shape, box)
+
+
+def difference(photo: Photo, picture: Photo) -> Values:
+    return np.subtract(photo, picture, dtype=np.float32)
+
+
+def halved_difference(photo: Photo, picture: Photo, among: Region) -> tuple[Values, NDArray[np.float32]]:
+    """At half the size, (h, w, 3) and (h, w): the difference of the pixels of `among`, and how many of them there are,
+    both as shares of each 2 x 2; made by tiles."""
+
+    def counted(box: Box) -> NDArray[np.float32]:
+        return among[box].astype(np.float32)
+
+    def total(box: Box) -> Values:
+        if not among[box].any():
+            return np.zeros(photo[box].shape, np.float32)
+        return difference(photo[box], picture[box]) * counted(box)[:, :, None]
+
+    return shrunk_by_tiles(total, photo.shape), shrunk_by_tiles(counted, among.shape)
 
 
 def membrane(values: Values, known: Region) -> Values:
@@ -151,7 +163,8 @@ def membrane(values: Values, known: Region) -> Values:
     """
     height, width = known.shape
     if min(height, width) > COARSEST:
-        surface = cv2.resize(membrane(*halved(values, known)), (width, height))
+        coarse = membrane(*halved(values, known))
+        surface = cv2.resize(coarse, None, fx=2, fy=2)[:height, :width]
     else:
         surface = np.broadcast_to(values[known].mean(0), values.shape)
     surface = np.where(known[:, :, None], values, surface)

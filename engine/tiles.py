@@ -29,10 +29,10 @@ def strips(height: int) -> Iterator[slice]:
 
 
 def enlarged(small: Array, shape: tuple[int, int], box: Box) -> Array:
-    """A box of what values (h, w, 3) are at a larger shape (H, W), as a linear resize of them all would give."""
+    """A box of what values (h, w, 3), `shrunk` some times, are at the shape (H, W) of before, linear between them."""
     for axis, (at, most) in enumerate(zip(box, shape, strict=True)):
         last = small.shape[axis] - 1
-        where = ((np.arange(at.start, at.stop) + 0.5) * ((last + 1) / most) - 0.5).clip(0, last)
+        where = ((np.arange(at.start, at.stop) + 0.5) / pixels_each(last + 1, most) - 0.5).clip(0, last)
         low = where.astype(np.intp)
         share = (where - low).astype(np.float32).reshape(-1, *[1] * (2 - axis))
         small = small.take(low, axis) * (1 - share) + small.take(np.minimum(low + 1, last), axis) * share
@@ -40,10 +40,10 @@ def enlarged(small: Array, shape: tuple[int, int], box: Box) -> Array:
 
 
 def enlarged_smoothly(values: Array, shape: tuple[int, int], box: Box) -> Array:
-    """A box of what values (h, w, 3) are at a larger shape (H, W), as a cubic resize of them all would give."""
+    """The same, cubic between them."""
     moves = []
     for at, few, most in zip(box, values.shape[:2], shape, strict=True):
-        step = few / most
+        step = 1 / pixels_each(few, most)
         moves.append((step, (at.start + 0.5) * step - 0.5))
     (down, top), (right, left) = moves
     matrix = np.array([[right, 0, left], [0, down, top]])
@@ -52,10 +52,22 @@ def enlarged_smoothly(values: Array, shape: tuple[int, int], box: Box) -> Array:
     return cv2.warpAffine(values, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
+def pixels_each(few: int, most: int) -> int:
+    """How many pixels a side each of `few` values stands for that were `shrunk` out of `most`: a power of 2."""
+    each = 1
+    while -(-most // each) > few:
+        each *= 2
+    return each
+
+
 def shrunk(values: Array) -> Array:
-    """At half the size, odd sides rounded up: the means of what each pixel takes the place of."""
+    """At half the size: the means of every 2 x 2. Of an odd side the last pixel counts twice, so that all others are
+    what they would be in any tile."""
+    odd = [side % 2 for side in values.shape[:2]]
+    if any(odd):
+        values = cv2.copyMakeBorder(values, 0, odd[0], 0, odd[1], cv2.BORDER_REPLICATE)
     height, width = values.shape[:2]
-    return cv2.resize(values, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA)
+    return cv2.resize(values, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
 
 
 def shrunk_by_tiles(part: Callable[[Box], Array], shape: tuple[int, ...]) -> Array:

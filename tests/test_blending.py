@@ -6,7 +6,17 @@ import pytest
 import scipy.sparse as sparse
 from scipy.sparse.linalg import spsolve
 
-from engine.blending import auto_feather, blended, depths, grown, membrane, opacity, rim
+from engine import tiles
+from engine.blending import (
+    auto_feather,
+    blended,
+    correction,
+    depths,
+    grown,
+    membrane,
+    opacity,
+    rim,
+)
 from engine.grain import missing_grain
 from engine.images import read_photo
 
@@ -144,6 +154,31 @@ def test_a_membrane_of_many_pixels_stays_near_the_exact_one():
     edge = np.zeros((700, 900), bool)
     edge[[0, -1]] = edge[:, [0, -1]] = True
     assert np.abs(membrane(plane, edge) - plane).max() < 0.5
+
+
+@pytest.mark.parametrize("size", [(201, 240), (200, 241), (203, 257), (202, 254), (129, 383), (65, 63)])
+@pytest.mark.parametrize("blend", ADDING)
+def test_a_blend_by_tiles_is_the_one_of_it_all(monkeypatch, size, blend):
+    """Also of odd sides, whose halves belong to no tile alone, with grain in every octave."""
+    photo = noisy(shaded(*size), 8, 0)
+    picture, region = enlarged(photo, 12), ellipse(*size, 0.42)
+    made = []
+    for side in (64, 2**20):
+        monkeypatch.setattr(tiles, "TILE", side)
+        made.append([blended(photo, picture, region, feather, blend, 1) for feather in (0, 1.5, 12)])
+    assert np.array_equal(*made)
+
+
+def test_a_cast_ends_where_it_has_faded_not_with_a_tile():
+    photo = shaded(60, 60).astype(np.uint8)
+    region = ellipse(60, 60, 0.4)
+    depth = depths(region)
+    colour = correction(photo, photo - 20, region, depth, 0, "matched")
+    whole = colour(np.s_[0:60, 0:60])
+    ending = [(y, x) for y, x in np.argwhere(depth > 8) if depth[y, x] < 9]
+    assert ending
+    for y, x in ending:
+        assert np.array_equal(colour((slice(y, y + 1), slice(x, x + 1)))[0, 0], whole[y, x])
 
 
 def test_the_gradient_blend_keeps_the_picture_s_gradients_and_takes_the_photo_s_edge():
