@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.grain import Values, missing_grain, room_in
-from engine.tiles import Box, enlarged, shrunk, shrunk_by_tiles, tiles
+from engine.tiles import Box, enlarged, shrunk, shrunk_by_tiles, tiles, with_around
 from engine.types import BlendName, Photo, Region
 
 Colour: TypeAlias = Callable[[Box], Values]  # what is added to a picture's colours, box by box
@@ -28,6 +28,8 @@ LASTING = 20.0  # of 255: a difference in colour up to here is the picture's cas
 REACH = 4  # feathers over which a cast is pulled to the photo's; what is above it, over one
 LEAST_REACH = 8  # pixels
 WIDE = 8  # pixels: a mean over more is taken at a smaller size
+LARGE = 2**23  # pixels: of more a membrane is solved at a smaller size
+SWEEPS, SWEEP = 4, 0.8  # of a smaller solution enlarged: Jacobi's, so that a pixel's neighbours alone are needed
 COARSEST = 4  # pixels a side of the membrane's coarsest grid
 WORK = 2**22  # pixels times steps of solving on each grid: many on coarse ones, on fine ones what the rim needs
 LEAST_STEPS, MOST_STEPS = 2, 400
@@ -88,7 +90,7 @@ def correction(
 ) -> Colour:
     """What is added to the picture inside the region so that it meets the photo's colours at the region's edge."""
     if blend == "gradient":
-        return membrane(difference(photo, picture), rim(region)).__getitem__
+        return spanned(photo, picture, rim(region))
     near, far = feather + 1, max(LEAST_REACH, REACH * feather)
     beside = (depth > 0) & (depth <= near)
     pull, cast = (averaged(photo, picture, beside, radius) for radius in (near, far))
@@ -153,6 +155,34 @@ def halved_difference(photo: Photo, picture: Photo, among: Region) -> tuple[Valu
         return difference(photo[box], picture[box]) * counted(box)[:, :, None]
 
     return shrunk_by_tiles(total, photo.shape), shrunk_by_tiles(counted, among.shape)
+
+
+def spanned(photo: Photo, picture: Photo, edge: Region) -> Colour:
+    """The `membrane` through the pictures' difference along an edge.
+
+    Of more than LARGE pixels it is solved at half the size, or less, and enlarged tile by tile. Where the edge holds it
+    is then smoothed a little, which brings it as near to the exact one as solving at full size does.
+    """
+    if edge.size <= LARGE:
+        return membrane(difference(photo, picture), edge).__getitem__
+    total, weight = halved_difference(photo, picture, edge)
+    while weight.size > LARGE:
+        total, weight = shrunk(total), shrunk(weight)
+    surface = membrane(total / np.maximum(weight, 1e-6)[:, :, None], weight > 0)
+
+    def smoothed(box: Box) -> Values:
+        seen, inner = with_around(box, SWEEPS, edge.shape)
+        values, known, held = (
+            enlarged(surface, edge.shape, seen),
+            edge[seen][:, :, None],
+            difference(photo[seen], picture[seen]),
+        )
+        values = np.where(known, held, values)
+        for _ in range(SWEEPS):
+            values = np.where(known, held, values + SWEEP * (mean_of_neighbours(values) - values))
+        return values[inner]
+
+    return smoothed
 
 
 def membrane(values: Values, known: Region) -> Values:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.tiles import Box, enlarged_smoothly, shrunk, shrunk_by_tiles, strips, tiles
+from engine.tiles import Box, enlarged_smoothly, shrunk, shrunk_by_tiles, strips, tiles, with_around
 from engine.types import Photo, Region
 
 Values: TypeAlias = NDArray[np.float32]  # (H, W, 3), of 0 to 255
@@ -141,8 +141,7 @@ def energies(picture: NDArray, chosen: NDArray[np.bool_]) -> NDArray[np.float32]
     for box in tiles(*(side * BLOCK for side in chosen.shape)):
         blocks = tuple(slice(at.start // BLOCK, at.stop // BLOCK) for at in box)
         if chosen[blocks].any():
-            seen = tuple(slice(max(0, at.start - HALO), at.stop + HALO) for at in box)
-            inner = tuple(slice(at.start - s.start, at.stop - s.start) for at, s in zip(box, seen, strict=True))
+            seen, inner = with_around(box, HALO, picture.shape)
             band = fine(picture[seen].astype(np.float32))[inner]
             energy[blocks] = block_means(cv2.transform(band * band, np.ones((1, 3), np.float32)))
     return energy

@@ -28,6 +28,13 @@ def strips(height: int) -> Iterator[slice]:
         yield slice(top, min(top + TILE, height))
 
 
+def with_around(box: Box, pixels: int, shape: tuple[int, ...]) -> tuple[Box, Box]:
+    """A box with so many pixels about it, as far as a picture of `shape` has them; and its own place in that."""
+    sides = zip(box, shape[:2], strict=True)
+    seen = tuple(slice(max(0, at.start - pixels), min(at.stop + pixels, most)) for at, most in sides)
+    return seen, tuple(slice(at.start - s.start, at.stop - s.start) for at, s in zip(box, seen, strict=True))
+
+
 def enlarged(small: Array, shape: tuple[int, int], box: Box) -> Array:
     """A box of what values (h, w, 3), `shrunk` some times, are at the shape (H, W) of before, linear between them."""
     for axis, (at, most) in enumerate(zip(box, shape, strict=True)):

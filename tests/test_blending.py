@@ -6,16 +6,18 @@ import pytest
 import scipy.sparse as sparse
 from scipy.sparse.linalg import spsolve
 
-from engine import tiles
+from engine import blending, tiles
 from engine.blending import (
     auto_feather,
     blended,
     correction,
     depths,
+    difference,
     grown,
     membrane,
     opacity,
     rim,
+    spanned,
 )
 from engine.grain import missing_grain
 from engine.images import read_photo
@@ -156,16 +158,40 @@ def test_a_membrane_of_many_pixels_stays_near_the_exact_one():
     assert np.abs(membrane(plane, edge) - plane).max() < 0.5
 
 
+def test_solved_at_half_the_size_it_is_as_near_to_the_exact_one(monkeypatch):
+    """Of differences as rough as photos', at a region's rim; full size is given no more steps than large photos get."""
+    height, width = 121, 150
+    generator = np.random.default_rng(0)
+    rough = cv2.GaussianBlur(generator.normal(0, 30, (height, width, 3)).astype(np.float32), (0, 0), 6) * 10
+    photo = noisy(shaded(height, width) + rough / 2, 6, 1)
+    picture = np.clip(shaded(height, width) - rough / 2, 0, 255).astype(np.uint8)
+    everything = np.s_[0:height, 0:width]
+    for region in shapes(height, width).values():
+        edge, off = rim(region), {}
+        exact = exact_membrane(difference(photo, picture), edge)
+        for largest in (2**23, 2**14):
+            with monkeypatch.context() as changed:
+                changed.setattr(blending, "LARGE", largest)
+                changed.setattr(blending, "WORK", 1)
+                off[largest] = (spanned(photo, picture, edge)(everything) - exact)[region]
+        full, half = (np.sqrt(np.square(each).mean()) for each in off.values())
+        assert np.abs(off[2**14]).max() < 10
+        assert half < 1.1 * full
+        assert not off[2**14][edge[region]].any()
+
+
 @pytest.mark.parametrize("size", [(201, 240), (200, 241), (203, 257), (202, 254), (129, 383), (65, 63)])
-@pytest.mark.parametrize("blend", ADDING)
+@pytest.mark.parametrize("blend", [*ADDING, "gradient, at half the size"])
 def test_a_blend_by_tiles_is_the_one_of_it_all(monkeypatch, size, blend):
     """Also of odd sides, whose halves belong to no tile alone, with grain in every octave."""
     photo = noisy(shaded(*size), 8, 0)
     picture, region = enlarged(photo, 12), ellipse(*size, 0.42)
+    if "half" in blend:
+        monkeypatch.setattr(blending, "LARGE", 2**12)
     made = []
     for side in (64, 2**20):
         monkeypatch.setattr(tiles, "TILE", side)
-        made.append([blended(photo, picture, region, feather, blend, 1) for feather in (0, 1.5, 12)])
+        made.append([blended(photo, picture, region, feather, blend.split(",")[0], 1) for feather in (0, 1.5, 12)])
     assert np.array_equal(*made)
 
 

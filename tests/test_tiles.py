@@ -13,6 +13,7 @@ from engine.tiles import (
     shrunk_by_tiles,
     strips,
     tiles,
+    with_around,
 )
 
 RNG = np.random.default_rng(0)
@@ -53,3 +54,9 @@ def test_what_a_shrunk_value_stands_for_is_known(side, halvings):
     assert pixels_each(values.shape[1], 40) == 2**halvings
     if len(values) > 1:  # a single value is the same everywhere, whatever it stands for
         assert pixels_each(len(values), side) == 2**halvings
+
+
+def test_around_a_box_there_is_only_the_picture():
+    seen, inner = with_around((slice(0, 10), slice(20, 30)), 4, (12, 40, 3))
+    assert seen == (slice(0, 12), slice(16, 34))
+    assert inner == (slice(0, 10), slice(4, 14))
