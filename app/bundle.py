@@ -40,18 +40,15 @@ from engine.images import (
     MAX_KEPT_BYTES,
     PhotoFile,
     Source,
-    Target,
     open_image,
     printable,
     read_photo_file,
     read_request,
-    save_png,
-    whole_file,
-    write_png,
 )
 from engine.label_files import read_instances, save_label_map
 from engine.palette import Palette, load_palette, palette_from, palette_names, palette_to_json
 from engine.types import LabelMap, UserError
+from engine.writing import Target, save_png, whole_file, write_png
 
 SUFFIX = ".spadework"
 FORMAT = "spadework project"

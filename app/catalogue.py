@@ -10,9 +10,10 @@ from pathlib import Path
 from safetensors import safe_open
 
 from app.pictures import data_url
-from engine.images import read_photo, resize_photo
+from engine.images import read_photo
 from engine.library import ModelInfo, available_models
 from engine.palette import Palette, load_palette, palette_names
+from engine.resizing import resize_photo
 from engine.sizes import preview_size
 from engine.types import UserError
 

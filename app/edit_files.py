@@ -9,11 +9,12 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.images import Fit, PhotoFile, fitted, printable, read_photo, read_region
+from engine.images import PhotoFile, printable, read_photo, read_region
 from engine.label_change import auto_growth, changed
 from engine.label_files import read_objects
 from engine.maps import read_map
 from engine.palette import Palette
+from engine.resizing import Fit, fitted
 from engine.segmentation import find_segmenter, segmenter_for
 from engine.types import Instances, LabelMap, Region, Reroll, UserError, pixels
 

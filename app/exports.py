@@ -12,13 +12,14 @@ from PIL import Image
 from skimage.measure import label as connected
 
 from app.bundle import is_project, read_project
-from engine.images import printable, read_request, whole_file, write_png
+from engine.images import printable, read_request
 from engine.label_files import colour_map, palette_named_in, read_label_map, save_label_map
 from engine.palette import Palette, load_palette, palette_names
 from engine.record import render_request
 from engine.swatches import SWATCHES
 from engine.types import LabelMap, UserError
 from engine.vector import svg
+from engine.writing import whole_file, write_png
 
 MAX_OBJECTS = 65_535  # what 16 bits can number
 Instances = NDArray[np.uint16]  # (H, W), 0 = the connected areas are the objects

@@ -14,7 +14,7 @@ import gradio as gr
 
 from app.handlers import Cell, Update
 from app.pictures import data_url
-from engine.images import resize_photo
+from engine.resizing import resize_photo
 
 SHOWN_SIDE = 1024  # of the picture in the result pane, while it forms
 CELL_SIDE = 320  # of the others

@@ -24,9 +24,10 @@ import numpy as np
 from app.finding import condition_of, found_by, tokens
 from app.index_file import FILE, Row, connect, insert, is_damage, rescued, row_of, set_missing, writing
 from app.pictures import jpeg
-from engine.images import read_photo, read_request, resize_photo
+from engine.images import read_photo, read_request
 from engine.palette import load_palette, palette_names
 from engine.record import unpack
+from engine.resizing import resize_photo
 from engine.types import MAX_GUIDANCE, MAX_SEED, MAX_STEPS, UserError
 
 DELETED = "deleted"  # the folder inside `outputs/` that deleted pictures wait in

@@ -12,11 +12,12 @@ from app.bundle import Project, is_project, read_project
 from app.canvas import MAX_SIDE, MIN_SIDE, Painted
 from app.kept_settings import resampling_from, settings_from_json, settings_to_json
 from app.settings import DEFAULT_STRENGTH, Settings, scales_by_name
-from engine.images import PhotoFile, read_request, resize_labels
+from engine.images import PhotoFile, read_request
 from engine.label_colours import Ambiguity, Choices
 from engine.label_files import NO_CHOICES, palette_named_in, read_label_map
 from engine.palette import Palette, load_palette, palette_names
 from engine.record import UNSAID_OF_EDITS, render_request, unpack
+from engine.resizing import resize_labels
 from engine.translate import translate
 from engine.types import Region, Reroll, Sampling, UserError
 

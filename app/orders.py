@@ -12,10 +12,11 @@ from app.canvas import Painted
 from app.opening import to_palette
 from app.settings import Settings, scales_in
 from engine import pipeline
-from engine.images import PhotoFile, resize_labels
+from engine.images import PhotoFile
 from engine.label_change import auto_growth, changed
 from engine.palette import Palette, load_palette
 from engine.record import edit_request, record
+from engine.resizing import resize_labels
 from engine.types import EditRequest, LabelMap, Region, RenderRequest, Reroll, UserError
 
 

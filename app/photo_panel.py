@@ -16,10 +16,11 @@ from app.panel import EditSettings
 from app.photos import Laid
 from app.stack_view import StackView, message
 from app.statusline import done, problem
-from engine.images import Fit, photo_suffix
 from engine.palette import Palette
+from engine.resizing import Fit
 from engine.segmentation import find_segmenter
 from engine.types import UserError
+from engine.writing import photo_suffix
 
 FORMATS = {".jpg": "JPEG", ".webp": "WebP", ".tif": "TIFF"}
 DOWNLOAD = "link => link && window.spadework.download(link)"

@@ -20,21 +20,13 @@ from app.project import keep_photo, make_folder
 from app.settings import Settings
 from app.stack import Stack, Stacks
 from engine.blending import grown
-from engine.images import (
-    MAX_KEPT_BYTES,
-    Fit,
-    PhotoFile,
-    fitted,
-    photo_suffix,
-    read_photo_file,
-    read_request,
-    resize_labels,
-    save_photo,
-)
+from engine.images import MAX_KEPT_BYTES, PhotoFile, read_photo_file, read_request
 from engine.palette import Palette, load_palette
 from engine.record import VERSION, edit_request, fingerprint
+from engine.resizing import Fit, fitted, resize_labels
 from engine.translate import translate
 from engine.types import EditRequest, LabelMap, Region, UserError
+from engine.writing import photo_suffix, save_photo
 
 PHOTO_MAP_SIDE = 1024  # a photo is painted over at up to this many pixels on its long side
 ALIKE = 0.01  # proportions that differ by no more than this share are the same

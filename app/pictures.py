@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from engine.images import PhotoFile, errors_named, resize_photo, to_srgb
+from engine.images import PhotoFile, errors_named, to_srgb
+from engine.resizing import resize_photo
 from engine.types import Photo
 
 

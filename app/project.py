@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from engine.images import PhotoFile, save_png
+from engine.images import PhotoFile
 from engine.record import fingerprint
 from engine.types import Photo, UserError
+from engine.writing import save_png
 
 OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"
 

@@ -23,10 +23,11 @@ from app.panel import SAMPLERS
 from app.pictures import as_url, data_url
 from engine.diversity import heat, ramp
 from engine.diversity import spread as spread_of
-from engine.images import read_photo, read_request, resize_photo
+from engine.images import read_photo, read_request
 from engine.label_files import save_label_map
 from engine.palette import load_palette
 from engine.record import render_request
+from engine.resizing import resize_photo
 from engine.types import UserError
 
 CONTAINER = '<div class="spadework-results"></div>'

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from engine.images import resize_labels
 from engine.palette import Palette
+from engine.resizing import resize_labels
 from engine.seen import Seen
 from engine.types import Photo
 

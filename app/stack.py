@@ -30,18 +30,12 @@ import numpy as np
 
 from app.pictures import jpeg
 from app.project import is_key, keep_photo, make_folder, photo_path
-from engine.images import (
-    MAX_KEPT_BYTES,
-    PhotoFile,
-    read_photo_file,
-    read_request,
-    resize_photo,
-    save_png,
-    whole_file,
-)
+from engine.images import MAX_KEPT_BYTES, PhotoFile, read_photo_file, read_request
 from engine.palette import load_palette, palette_names
 from engine.record import fingerprint, pack, unpack
+from engine.resizing import resize_photo
 from engine.types import LabelMap, Photo, Region, UserError
+from engine.writing import save_png, whole_file
 
 FORMAT = 1
 MAX_EDITS = 100

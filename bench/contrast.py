@@ -22,12 +22,12 @@ from skimage.color import rgb2lab
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from engine.images import save_png
 from engine.pipeline import Model, edit, generate, load_model, pictures_of
 from engine.presets import DEFAULT, preset
 from engine.training.crops import centre
 from engine.training.pairs import load_pairs
 from engine.types import EditRequest, LabelMap, Photo, Region, RenderRequest, Sampling
+from engine.writing import save_png
 
 MARGIN = 3  # of 255, from black or white
 LEAST = 0.03  # of a map: a class with less has no colour of its own

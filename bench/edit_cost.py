@@ -23,10 +23,10 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from engine.images import save_png
 from engine.pipeline import edit, load_model, pictures_of
 from engine.record import record
 from engine.types import EditRequest, Photo, Sampling
+from engine.writing import save_png
 
 REGION = 96  # pixels a side
 CROP = 512

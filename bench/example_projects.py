@@ -18,10 +18,10 @@ from app.canvas import Painted  # noqa: E402
 from app.opening import project_of  # noqa: E402
 from app.orders import render_order  # noqa: E402
 from app.settings import Settings  # noqa: E402
-from engine.images import save_png  # noqa: E402
 from engine.label_files import read_label_map  # noqa: E402
 from engine.library import load_model  # noqa: E402
 from engine.pipeline import pictures_of  # noqa: E402
+from engine.writing import save_png  # noqa: E402
 
 EXAMPLES = ROOT / "app" / "static" / "examples"
 SEEDS = {"1": 6, "2": 5, "3": 2}  # chosen by eye, out of six

@@ -17,9 +17,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from engine.images import resize_photo
 from engine.pipeline import Model, generate, load_model, pictures_of
 from engine.presets import DEFAULT, PRESETS, preset
+from engine.resizing import resize_photo
 from engine.training.crops import centre
 from engine.training.pairs import load_pairs
 from engine.types import Photo, RenderRequest, Sampling

@@ -27,12 +27,12 @@ from skimage.color import rgb2lab
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from engine.images import save_png
 from engine.library import FIRST, Model, load_model
 from engine.pipeline import generate, pictures_of
 from engine.training.crops import centre
 from engine.training.pairs import load_pairs
 from engine.types import LabelMap, Photo, RenderRequest, Sampling
+from engine.writing import save_png
 
 MEASURES = (
     *(f"{statistic} of {channel}" for statistic in ("mean", "spread") for channel in ("L", "a", "b")),

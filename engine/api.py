@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine import pipeline, presets
 from engine.device import PrecisionName
-from engine.images import read_photo, read_region, save_png
+from engine.images import read_photo, read_region
 from engine.label_files import read_instances
 from engine.maps import MapRead, read_map
 from engine.palette import Palette, load_palette
@@ -33,6 +33,7 @@ from engine.types import (
     Sampling,
     UserError,
 )
+from engine.writing import save_png
 
 __all__ = [
     "EditRequest", "Frame", "MapRead", "Model", "ModelInfo", "Palette", "RenderRequest", "Reroll", "Resampling",

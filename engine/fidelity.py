@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.images import resize_labels
+from engine.resizing import resize_labels
 from engine.segmentation.segmenter import Segmenter
 from engine.types import LabelMap, Photo, Region
 

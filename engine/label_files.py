@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.images import ImageFile, Source, Target, alpha_of, errors_named, open_image, printable, write_png
+from engine.images import ImageFile, Source, alpha_of, errors_named, open_image, printable
 from engine.label_colours import BLOCK, Ambiguity, Choices, ColourRead, bands, different, exact, read_colours
 from engine.palette import Palette, load_palette, palette_names
 from engine.types import MAX_INSTANCE, Instances, LabelMap, Photo, UserError
+from engine.writing import Target, write_png
 
 PALETTE_KEY = "spadework:palette"  # the PNG text chunk that names the palette of a map of ours
 FEW = 4  # colours in the order of the Pascal VOC table that may be so by chance

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.areas import Area, Box, bounding_box, inside
 from engine.blending import auto_feather, blended, depths
-from engine.images import resize_photo
+from engine.resizing import resize_photo
 from engine.sizes import preview_size, shrink_region
 from engine.types import EditRequest, Photo, Region
 

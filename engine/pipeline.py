@@ -14,7 +14,6 @@ from torch import Tensor
 from engine.areas import Area
 from engine.denoiser import clipped
 from engine.editing import Work, keep_known, works
-from engine.images import resize_photo
 from engine.library import FIRST, Model, ModelInfo, available_models, load_model
 from engine.mapped import map_denoiser, map_on
 from engine.memory import is_out_of_memory, release
@@ -23,6 +22,7 @@ from engine.noise import Draw, SeededNoise, along_path, anew, derived
 from engine.palette import Palette
 from engine.plan import Plan, first_plan, next_plan
 from engine.resampling import count, resampled
+from engine.resizing import resize_photo
 from engine.samplers import steps
 from engine.schedule import alpha_bars
 from engine.sizes import Grid, grid_for, preview_size

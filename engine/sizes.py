@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from engine.images import resize_labels, resize_photo
+from engine.resizing import resize_labels, resize_photo
 from engine.types import LabelMap, Photo, Region
 
 LONGEST = 4  # times the training size; a longer picture is computed with a short side below it

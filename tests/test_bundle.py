@@ -13,9 +13,10 @@ from PIL import Image, ImageCms
 from app import bundle
 from app.bundle import Project, is_project, read_project, write_project
 from engine import archives, images
-from engine.images import PhotoFile, read_request, save_png
+from engine.images import PhotoFile, read_request
 from engine.palette import load_palette, palette_from, palette_names
 from engine.types import UserError
+from engine.writing import save_png
 
 ADE = load_palette("ade20k")
 RNG = np.random.default_rng(0)

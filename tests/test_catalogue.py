@@ -6,8 +6,8 @@ from models import TINY, tiny_network
 
 from app.catalogue import about, offers
 from engine.checkpoint import Description, save_checkpoint
-from engine.images import save_png
 from engine.palette import load_palette
+from engine.writing import save_png
 
 FACADES = load_palette("facades")
 

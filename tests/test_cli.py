@@ -26,13 +26,14 @@ from app.settings import DEFAULT_BLEND
 from engine import pipeline
 from engine.checkpoint import save_checkpoint
 from engine.device import PrecisionName
-from engine.images import SUFFIXES, Fit, read_photo, read_request
+from engine.images import SUFFIXES, read_photo, read_request
 from engine.label_files import PALETTE_KEY, save_label_map
 from engine.palette import load_palette
 from engine.pipeline import Frame
 from engine.plan import Plan
 from engine.presets import DEFAULT, PRESETS, preset
 from engine.record import render_request
+from engine.resizing import Fit
 from engine.segmentation import files as segmenter_files
 from engine.segmentation import segmenter as segmenters
 from engine.training.recipe import small_recipe

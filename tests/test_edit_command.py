@@ -13,11 +13,12 @@ from PIL import Image, ImageCms
 import launch
 from app import edit_files
 from engine.checkpoint import save_checkpoint
-from engine.images import PhotoFile, read_photo, read_photo_file, read_request, save_png
+from engine.images import PhotoFile, read_photo, read_photo_file, read_request
 from engine.label_files import save_label_map
 from engine.palette import load_palette
 from engine.record import edit_request
 from engine.types import EditRequest, Resampling
+from engine.writing import save_png
 from tests.models import tiny_model
 
 FACADES = load_palette("facades")

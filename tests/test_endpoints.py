@@ -20,11 +20,12 @@ from app.catalogue import offers
 from app.handlers import Desk
 from app.ui import Page
 from engine.checkpoint import Description, save_checkpoint
-from engine.images import read_photo, read_request, save_png
+from engine.images import read_photo, read_request
 from engine.label_files import save_label_map
 from engine.palette import load_palette
 from engine.record import edit_request
 from engine.types import Reroll, Resampling
+from engine.writing import save_png
 
 FACADES = load_palette("facades")
 ROOT = Path(__file__).resolve().parent.parent

@@ -19,11 +19,12 @@ from engine.evaluation.remembered import as_pixels, remembered
 from engine.evaluation.request import EvaluationRequest, settings_of
 from engine.evaluation.run import run
 from engine.evaluation.samples import Found, batches
-from engine.images import read_photo, read_request, save_png
+from engine.images import read_photo, read_request
 from engine.presets import preset
 from engine.training.crops import centre
 from engine.training.pairs import load_pairs
 from engine.types import UserError
+from engine.writing import save_png
 from tests.evaluations import (
     FACADES,
     Distance,

@@ -11,12 +11,13 @@ from app import cli, watching
 from app.bundle import Project, write_project
 from app.cli import choices
 from app.exports import EXPORTS, read_exportable
-from engine.images import read_request, save_png
+from engine.images import read_request
 from engine.label_files import read_instances, read_label_map, save_label_map
 from engine.palette import load_palette, palette_names
 from engine.record import record, render_request
 from engine.swatches import SWATCHES
 from engine.types import RenderRequest, UserError
+from engine.writing import save_png
 from tests import test_cli
 
 engine, folder = test_cli.engine, test_cli.folder

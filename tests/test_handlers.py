@@ -16,12 +16,13 @@ from app.settings import Settings, precision_of
 from app.words import readable
 from engine import pipeline
 from engine.blending import grown
-from engine.images import PhotoFile, read_photo, read_photo_file, read_request, save_png
+from engine.images import PhotoFile, read_photo, read_photo_file, read_request
 from engine.palette import load_palette
 from engine.pipeline import generate
 from engine.presets import preset
 from engine.record import render_request
 from engine.types import RenderRequest, Reroll, Sampling, UserError
+from engine.writing import save_png
 
 FACADES, ADE = load_palette("facades"), load_palette("ade20k")
 SAMPLING = Sampling("ddim", steps=3, guidance=1.5)

@@ -12,9 +12,10 @@ from PIL import Image
 from app.finding import tokens
 from app.history import History
 from app.index_file import FILE, MIGRATIONS
-from engine.images import read_photo, read_request, save_png
+from engine.images import read_photo, read_request
 from engine.record import render_request
 from engine.types import UserError
+from engine.writing import save_png
 
 
 @pytest.fixture

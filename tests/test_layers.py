@@ -43,6 +43,7 @@ RANKS = [
     ["engine.areas"],
     ["engine.model", "engine.schedule", "engine.label_files", "engine.translate", "engine.sizes"],
     ["engine.label_colours", "engine.vector", "engine.swatches"],
+    ["engine.writing", "engine.resizing"],
     ["engine.palette", "engine.images", "engine.record", "engine.presets", "engine.device", "engine.diversity"],
     ["engine.label_change"],
     ["engine.archives", "engine.blends", "engine.blending"],

@@ -10,11 +10,12 @@ from app.bundle import Project, write_project
 from app.canvas import Painted
 from app.opening import listed, open_map, open_project, open_result, project_of, switch_palette, within_sides
 from app.settings import Settings
-from engine.images import PhotoFile, save_png
+from engine.images import PhotoFile
 from engine.label_files import save_label_map
 from engine.palette import load_palette, palette_from
 from engine.record import record
 from engine.types import EditRequest, RenderRequest, Reroll, Sampling, UserError
+from engine.writing import save_png
 
 FACADES, ADE = load_palette("facades"), load_palette("ade20k")
 EXAMPLES = Path(__file__).parent.parent / "app" / "static" / "examples"

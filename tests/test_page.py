@@ -35,11 +35,12 @@ from PIL import Image
 
 from engine.blending import grown
 from engine.checkpoint import shipped_models
-from engine.images import read_photo, read_request, save_png
+from engine.images import read_photo, read_request
 from engine.label_files import read_label_map, save_label_map
 from engine.palette import load_palette
 from engine.presets import preset
 from engine.record import render_request
+from engine.writing import save_png
 
 pytest_plugins = ["browser", "desk_driver"]
 

@@ -27,10 +27,11 @@ from PIL import Image
 
 from engine.blending import grown
 from engine.checkpoint import shipped_models
-from engine.images import read_photo, read_request, save_png
+from engine.images import read_photo, read_request
 from engine.label_files import save_label_map
 from engine.palette import load_palette
 from engine.segmentation import find_segmenter
+from engine.writing import save_png
 
 pytest_plugins = ["browser", "desk_driver"]
 

@@ -18,11 +18,12 @@ from app.photos import first_map, map_size_of
 from app.pictures import as_seen
 from app.settings import HARMONISING, Settings
 from engine.blending import grown
-from engine.images import PhotoFile, read_photo, read_photo_file, read_request, save_png
+from engine.images import PhotoFile, read_photo, read_photo_file, read_request
 from engine.label_files import save_label_map
 from engine.palette import load_palette
 from engine.record import edit_request
 from engine.types import Sampling, UserError
+from engine.writing import save_png
 
 FACADES, ADE = load_palette("facades"), load_palette("ade20k")
 SETTINGS = Settings("tiny", 7, Sampling("ddim", steps=2, guidance=1.5), 0.6, growth=2, feather=3, blend="plain")

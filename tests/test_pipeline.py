@@ -22,7 +22,7 @@ from engine.condition import condition_from, instance_edges, map_condition
 from engine.denoiser import clipped
 from engine.editing import keep_known
 from engine.guidance import Guidance, guided
-from engine.images import read_photo, resize_photo
+from engine.images import read_photo
 from engine.library import FIRST, Model, load_model
 from engine.memory import modulation_bytes
 from engine.model.spade import Spade
@@ -33,6 +33,7 @@ from engine.plan import Plan
 from engine.record import edit_request as edit_request_of
 from engine.record import record, render_request
 from engine.resampling import count
+from engine.resizing import resize_photo
 from engine.samplers import steps
 from engine.schedule import alpha_bars
 from engine.trajectory import timesteps

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from models import tiny_model
 
-from engine.images import resize_labels
 from engine.pipeline import computed_grid
+from engine.resizing import resize_labels
 from engine.seen import seen
 from engine.types import EditRequest, LabelMap, RenderRequest, UserError
 

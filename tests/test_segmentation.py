@@ -13,7 +13,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from engine.fidelity import Fidelity, fidelity
-from engine.images import save_png
 from engine.label_files import save_label_map
 from engine.palette import load_palette, palette_from, palette_to_json
 from engine.segmentation import files
@@ -30,6 +29,7 @@ from engine.training.loop import Pace, train
 from engine.training.pairs import Pair, census, load_pairs
 from engine.training.state import load_state
 from engine.types import Photo, UserError
+from engine.writing import save_png
 
 FACADES = load_palette("facades")
 TINY = SegmenterConfig((1, 5, 6), widths=(16, 16), blocks=(1, 1), decoder=16, side=32)

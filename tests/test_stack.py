@@ -10,10 +10,11 @@ import pytest
 
 from app.project import keep_photo, photo_path
 from app.stack import MAX_EDITS, Edit, Stack, Stacks, stack_from_json, stack_to_json
-from engine.images import PhotoFile, read_photo_file, save_png
+from engine.images import PhotoFile, read_photo_file
 from engine.palette import load_palette
 from engine.record import fingerprint
 from engine.types import UserError
+from engine.writing import save_png
 
 FACADES = load_palette("facades")
 HEIGHT, WIDTH = 47, 61

@@ -12,7 +12,6 @@ import torch
 from models import TINY
 
 from engine.checkpoint import load_checkpoint
-from engine.images import save_png
 from engine.label_files import save_label_map
 from engine.palette import load_palette
 from engine.training.data import Sampler
@@ -26,6 +25,7 @@ from engine.training.state import load_state, open_run, save_state
 from engine.training.trainer import Trainer, adjacent_levels, condition_maps
 from engine.training.validate import validation_errors
 from engine.types import UserError
+from engine.writing import save_png
 
 FACADES = load_palette("facades")
 RECIPE = Recipe(

@@ -21,12 +21,13 @@ from app.photos import Laid
 from app.settings import CUSTOM, HARMONISING, Settings, scales_in
 from app.ui import Page, fitting, region_in
 from engine.checkpoint import Description, save_checkpoint
-from engine.images import read_request, save_png
+from engine.images import read_request
 from engine.label_files import save_label_map
 from engine.palette import load_palette
 from engine.presets import DEFAULT, PRESETS, preset
 from engine.record import pack, record, render_request
 from engine.types import RenderRequest, Resampling, Sampling, UserError
+from engine.writing import save_png
 
 FACADES = load_palette("facades")
 ODD = Sampling("ddpm", 11, 6.25, (5,), "even", (0.125, 0.9), 0.015, 2, "steps", 0.35)

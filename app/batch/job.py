@@ -12,9 +12,9 @@ from app.settings import ClassScales, scales_in
 from engine import pipeline
 from engine.checkpoint import find_checkpoint
 from engine.device import PrecisionName
-from engine.images import resize_labels
 from engine.palette import load_palette
 from engine.record import UNSAID
+from engine.resizing import resize_labels
 from engine.types import EditRequest, Instances, LabelMap, RenderRequest, Sampling, check_side
 
 Size: TypeAlias = int | Literal["map"] | None

@@ -17,10 +17,10 @@ from app.batch.job import Job, plan_text
 from app.batch.sources import Source, find_sources
 from engine import pipeline
 from engine.device import PrecisionName, choose_device, choose_precision
-from engine.images import resize_labels
 from engine.label_files import colour_map
 from engine.maps import read_map
 from engine.record import record
+from engine.resizing import resize_labels
 from engine.types import LabelMap, Photo, UserError
 
 REMARKS = 5  # on how maps were read, that are told; the index has all

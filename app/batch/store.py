@@ -20,9 +20,10 @@ from typing import Any, BinaryIO
 import psutil
 from PIL import Image
 
-from engine.images import REQUEST_KEY, save_png
+from engine.images import REQUEST_KEY
 from engine.record import UNSAID
 from engine.types import Photo, UserError
+from engine.writing import save_png
 
 FILES = "index-files"
 SETTINGS, UNFINISHED, MAPS = "settings.json", "unfinished", "maps"

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def edit(args: argparse.Namespace) -> None:
     from engine import pipeline
-    from engine.images import check_photo_path, read_photo_file
+    from engine.images import read_photo_file
+    from engine.writing import check_photo_path
 
     photo = read_photo_file(args.photo)
     if photo.remark:

@@ -33,8 +33,8 @@ def save(
     Ctrl+C closes the frames, which cancels; what is saved stays.
     """
     from app.batch.job import plan_text
-    from engine.images import save_photo, save_png
     from engine.record import record
+    from engine.writing import save_photo, save_png
 
     print(plan_text(model, request), file=sys.stderr)
     if out.suffix.lower() != ".png":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.images import whole_file
 from engine.types import UserError
+from engine.writing import whole_file
 
 # Lines that Markdown takes for definitions of links and doesn't show, as our own page does with HTML's comments.
 BEGIN, END = "[//]: # (evaluate, {}: begin)", "[//]: # (evaluate, {}: end)"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.images import Fit, read_photo, resize_labels, resize_photo
+from engine.images import read_photo
 from engine.palette import Palette
+from engine.resizing import Fit, resize_labels, resize_photo
 from engine.training.crops import Crop, Size, centred
 from engine.training.layouts import find_pairs
 from engine.training.pairs import Pair, read_pair

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.evaluation.scripts import argument_names, load_script, run_script
-from engine.images import resize_photo
+from engine.resizing import resize_photo
 from engine.segmentation.data import position_planes
 from engine.segmentation.segmenter import Segmenter
 from engine.types import UserError

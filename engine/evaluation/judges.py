@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from engine.evaluation.scripts import load_script, run_script
-from engine.images import resize_labels
 from engine.palette import Palette
+from engine.resizing import resize_labels
 from engine.segmentation.segmenter import load_segmenter
 from engine.types import LabelMap, Photo, UserError
 

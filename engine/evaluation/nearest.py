@@ -11,9 +11,10 @@ from PIL import Image
 
 from engine.evaluation.features import Pictures
 from engine.evaluation.remembered import NEAR, Remembered
-from engine.images import resize_photo, save_png, whole_file
+from engine.resizing import resize_photo
 from engine.training.sheet import SHOWN, sheet
 from engine.types import Photo
+from engine.writing import save_png, whole_file
 
 SHEET, PICTURE, SECTION = "remembered-{}.png", "nearest.jpg", "nearest.md"
 ROWS, ACROSS = 8, 2  # of the card's picture: rows, and columns they stand in

@@ -18,11 +18,11 @@ from engine.evaluation.measure import Figures
 from engine.evaluation.plot import Panel, Point, svg
 from engine.evaluation.remembered import Remembered
 from engine.evaluation.request import Setting, shown
-from engine.images import save_png, whole_file
 from engine.label_files import colour_map
 from engine.palette import Palette
 from engine.training.sheet import sheet
 from engine.types import Photo
+from engine.writing import save_png, whole_file
 
 VERSION = 1
 JSON, TABLES, PLOT, SHEET = "evaluation.json", "report.md", "sweep.svg", "sheet.png"

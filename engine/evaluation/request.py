@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.device import PrecisionName
-from engine.images import Fit
 from engine.presets import preset
+from engine.resizing import Fit
 from engine.types import Sampling, UserError
 
 # What a grid may go along, and what its values are.

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.evaluation.cases import Case
-from engine.images import read_photo, read_request, save_png
+from engine.images import read_photo, read_request
 from engine.library import Model
 from engine.pipeline import generate, pictures_of
 from engine.record import record
 from engine.types import RenderRequest, Sampling, UserError
+from engine.writing import save_png
 
 PICTURES = "pictures"  # the folder within the run's
 BETWEEN = 1_000_000  # from a map's seed to its next: no two maps share one, and asking for more samples changes none

@@ -12,11 +12,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from engine.checkpoint import FOLDER, difference
-from engine.images import whole_file
 from engine.palette import Palette, palette_from, palette_to_json
 from engine.segmentation.config import SegmenterConfig
 from engine.segmentation.network import SegmenterNetwork
 from engine.types import UserError
+from engine.writing import whole_file
 
 FORMAT = 1
 KEY = "spadework-segmenter"  # the metadata entry; models that paint have another

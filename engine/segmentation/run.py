@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from engine.device import best_device
-from engine.images import save_png
 from engine.label_files import colour_map
 from engine.segmentation.config import SegmenterRecipe
 from engine.segmentation.data import SegmenterSampler
@@ -29,6 +28,7 @@ from engine.training.sheet import sheet
 from engine.training.sheet import shown as shown_pairs
 from engine.training.state import STATE, open_run
 from engine.types import Photo, UserError
+from engine.writing import save_png
 
 SEGMENTER = "segmenter.safetensors"
 CELL = 160  # px: the side of a picture in the sheets

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.images import resize_labels, resize_photo
 from engine.palette import Palette
+from engine.resizing import resize_labels, resize_photo
 from engine.segmentation.files import SegmenterDescription, find_segmenter, read_segmenter
 from engine.segmentation.network import SegmenterNetwork, position_planes
 from engine.types import LabelMap, Photo, UserError

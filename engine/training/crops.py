@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.images import resize_labels
 from engine.model.config import NetworkConfig
+from engine.resizing import resize_labels
 from engine.training.pairs import Pair
 from engine.training.recipe import Cropping
 from engine.types import LabelMap, Photo

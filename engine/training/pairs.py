@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.images import read_photo, resize_labels, resize_photo
+from engine.images import read_photo
 from engine.label_files import read_instances, read_label_map
 from engine.palette import Palette
+from engine.resizing import resize_labels, resize_photo
 from engine.training.layouts import Entry, Split, find_pairs
 from engine.types import MAX_INSTANCE, LabelMap, Photo, UserError
 

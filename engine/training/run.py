@@ -13,7 +13,6 @@ import torch
 
 from engine.checkpoint import Description, save_checkpoint
 from engine.device import best_device
-from engine.images import save_png
 from engine.library import ready
 from engine.model.unet import UNet
 from engine.training import course, state
@@ -30,6 +29,7 @@ from engine.training.trainer import Trainer
 from engine.training.transfer import Begun, begun
 from engine.training.validate import Errors, validation_errors
 from engine.types import Sampling
+from engine.writing import save_png
 
 CHECKPOINT = "model.safetensors"
 SHEET_SAMPLING = Sampling(seeds=(1, 2))

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from engine.images import resize_photo
 from engine.label_files import colour_map
 from engine.library import Model
 from engine.pipeline import generate, pictures_of
+from engine.resizing import resize_photo
 from engine.training.crops import centred, picture_size
 from engine.training.pairs import Pair
 from engine.types import Photo, RenderRequest, Sampling
