@@ -397,6 +397,23 @@ def test_a_run_leaves_a_model_a_log_and_sheets(folder, tmp_path):
     assert (out / CHECKPOINT).is_file()
 
 
+def test_whatever_is_cropped_runs_are_validated_on_the_same_pixels(folder, tmp_path):
+    """Photos that were made smaller twice are softer, and runs that hold them otherwise would not compare."""
+    noise = np.random.default_rng(0).integers(0, 256, (90, 90, 3), dtype=np.uint8)
+    for split in ("train", "val"):
+        save_png(folder / split / "images" / "p0.png", noise, {})
+        save_label_map(folder / split / "labels" / "p0.png", np.ones((90, 90), np.uint8), FACADES)
+    held = []
+    for crop in (0.4, 0.9):
+        request = TrainRequest(folder, FACADES, dataclasses.replace(RECIPE, crop=crop), tmp_path / f"run-{crop}")
+        run = Run(request)
+        held.append((run.data.pairs[0].photo, run.data.validation[0].photo))
+        run.lock.close()
+    (loose, first), (tight, second) = held
+    assert len(loose) > len(tight)
+    assert np.array_equal(first, second)
+
+
 def test_what_was_guessed_and_what_is_missing_is_told(folder, tmp_path):
     snapped = np.full((24, 24, 3), 250, np.uint8)
     snapped[..., 1:] = 2

@@ -49,7 +49,7 @@ class SegmenterRun:
         if (request.out / STATE).exists():  # before a look at the pairs, of which it would be in the way
             check_palette(request.out, palette)
             check_maps(request.out, folders.train, palette)
-        self.data = load_data(folders, palette, side, shown=shown)
+        self.data = load_data(folders, palette, side, side, shown=shown)
         network = replace(network, labels=labels_in(self.data, palette.unlabelled))
         self.recipe: SegmenterRecipe = replace(request.recipe, network=network)
         self.lock = open_run(request.out, self.recipe, palette)

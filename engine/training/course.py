@@ -128,11 +128,13 @@ def load_data(
     folders: Folders,
     palette: Palette,
     short_side: int | None,
+    held_out_side: int | None,
     run: Path | None = None,
     limit: int | None = None,
     shown: Shown | None = None,
 ) -> Data:
-    """Looks at every pair; they are held at most `short_side` pixels on the short side (None: as they are).
+    """Looks at every pair; they are held at most `short_side` pixels on the short side (None: as they are), those to
+    validate on `held_out_side`.
 
     run: a folder that remembers what was found while no file changes. limit: bytes of training pairs held in memory, by
     default a share of what is free. Raises UserError that names all that can't be used.
@@ -144,7 +146,7 @@ def load_data(
     if folders.validation is None:
         warnings.append("There are no pairs to validate on (val/, or --val): validated on training pairs.")
         return Data(pairs, pairs[:FEW], False, warnings, checked)
-    validation = Store(folders.validation, palette, short_side, limit // 4)
+    validation = Store(folders.validation, palette, held_out_side, limit // 4)
     warnings += remembered(validation, run and run / CHECKED_VALIDATION, shown).warnings
     return Data(pairs, validation, True, warnings, checked)
 

@@ -17,6 +17,7 @@ from engine.training.recipe import Cropping
 from engine.types import LabelMap, Photo
 
 Size = tuple[int, int]  # height, width in pixels
+VALIDATED = 2  # times the picture's side
 LARGEST = 1.25  # the published code's: how many times the picture's side a photo's short side is at most
 
 
@@ -38,6 +39,13 @@ def picture_size(config: NetworkConfig) -> Size:
 def stored_side(config: NetworkConfig, shortest: float, cropping: Cropping) -> int | None:
     """How large a photo's short side is held in memory at most; None: as it is, since every resize starts there."""
     return None if cropping == "paper" else round(config.image_size / shortest)
+
+
+def validated_side(config: NetworkConfig) -> int:
+    """How large a held-out photo's short side is held at most: the same whatever training cuts out. A photo that was
+    made smaller twice is softer and easier to tell from noise, so runs of different crops would not compare.
+    """
+    return VALIDATED * config.image_size
 
 
 def ours(pair: Pair, size: Size, shortest: float, rng: np.random.Generator) -> Crop:

@@ -19,7 +19,7 @@ from engine.training import course, state
 from engine.training.card import card
 from engine.training.check import Shown
 from engine.training.course import Data, Report, TrainRequest, find_folders, load_data
-from engine.training.crops import stored_side
+from engine.training.crops import stored_side, validated_side
 from engine.training.data import Ahead, Sampler
 from engine.training.group import ALONE, Group
 from engine.training.loop import Progress
@@ -65,9 +65,9 @@ class Run:
         self.begun = self._begin()
 
     def _load(self, folders: course.Folders, shown: Shown | None) -> Data:
-        recipe = self.request.recipe
-        side = stored_side(recipe.network, recipe.crop, recipe.cropping)
-        return load_data(folders, self.request.palette, side, self.request.out, self.request.memory, shown)
+        request, recipe = self.request, self.request.recipe
+        sides = stored_side(recipe.network, recipe.crop, recipe.cropping), validated_side(recipe.network)
+        return load_data(folders, request.palette, *sides, request.out, request.memory, shown)
 
     def _begin(self) -> Begun | None:
         """What the run begins with, where that is no random network."""
