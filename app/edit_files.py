@@ -140,6 +140,8 @@ class Reader:
                 if alike
                 else "Fit it with stretch, or with crop, which takes the middle of it (--fit stretch, --fit crop)."
             )
+            if (columns, rows) == self._size:  # made from the pixels as they are stored
+                remedy = "The photo's EXIF may turn it: turn it as well. Or f" + remedy[1:]
             size = f"{pixels(array)}, the photo {width} x {height} px"
             raise UserError(f"{what} {printable(path.name)} is {size}. {remedy}")
         return array if fit is None else fitted(array, height, width, fit)

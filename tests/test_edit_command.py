@@ -347,6 +347,36 @@ def test_what_can_t_be_used_is_one_line_and_status_2(edit, faulty, capsys, words
     assert not list(faulty.glob("out*"))
 
 
+def test_a_map_of_the_photo_as_it_lies_is_told_to_turn(edit, folder, capsys):
+    rotated(folder / "photo.jpg")
+    save_label_map("lying.png", np.full((WIDTH, HEIGHT), WALL, np.uint8), FACADES)
+    assert edit("--map lying.png --region region.png", photo="photo.jpg") == 2
+    assert "40 x 56 px, the photo 56 x 40 px. The photo's EXIF may turn it: turn it as well. Or fit" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "out"),
+    [("", "photo.png"), ("", "./map.png"), ("--seed 3 --variations 2", "part.png"), ("", "region.png")],
+)
+def test_what_an_edit_is_made_from_is_never_overwritten(edit, folder, capsys, words, out):
+    (folder / "part-4.png").write_bytes((folder / "region.png").read_bytes())
+    region = "part-4.png" if words else "region.png"
+    before = {path: path.read_bytes() for path in folder.glob("*.png")}
+    with pytest.raises(SystemExit) as caught:
+        edit(f"--map map.png --region {region} {words}", out)
+    assert caught.value.code == 2
+    assert "which would be lost: choose another name" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folder.glob("*.png")} == before
+
+
+def test_a_band_alone_is_told_what_it_is_of(edit, capsys):
+    with pytest.raises(SystemExit):
+        edit("--map map.png --region region.png --resample-band 0.3,1")
+    assert "--resample J,R" in capsys.readouterr().err
+
+
 def test_a_palette_without_a_segmenter_says_what_to_give(edit, monkeypatch, capsys):
     monkeypatch.setattr(edit_files, "find_segmenter", lambda palette: None)
     for words in ("--region region.png", "--map map.png"):

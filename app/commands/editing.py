@@ -37,7 +37,7 @@ def new_edit(args: argparse.Namespace, photo: PhotoFile) -> tuple[Model, EditReq
     from engine import pipeline
     from engine.types import EditRequest, Resampling
 
-    sampling, resampling = sampling_of(args), Resampling(*args.resample or (1, 1), args.resample_band)
+    sampling, resampling = sampling_of(args), Resampling(*args.resample or (1, 1), args.resample_band or (0.0, 1.0))
     files = EditFiles(
         args.photo, args.map, args.base_map, args.region, args.instances, tuple(args.then), args.palette, args.fit
     )
