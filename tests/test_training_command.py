@@ -13,6 +13,7 @@ from app import cli
 from app.commands.recipes import recipe_of
 from engine.checkpoint import Description, load_checkpoint, save_checkpoint
 from engine.palette import load_palette, palette_from
+from engine.training.transfer import begun
 
 MOOR = {
     "name": "moor",
@@ -133,6 +134,21 @@ def test_fine_tuning_takes_the_shape_from_the_model(tmp_path):
     told = recipe_of(args, palette)
     assert (told.network.num_classes, told.network.spade_hidden) == (3, TINY.spade_hidden)
     assert (told.schedule, told.diffusion_steps, told.palette) == ("cosine", 400, "moor")
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_fine_tuning_at_another_size_attends_where_the_model_did(tmp_path, size):
+    """Or all of its attention would fit nowhere, and start at random."""
+    network = tiny_network()
+    path = tmp_path / "old.safetensors"
+    save_checkpoint(path, network.state_dict(), Description("Old", network.config, load_palette("facades")))
+    told = recipe("--from", str(path), "--image-size", str(size))
+    assert told.network.image_size == size
+    assert told.network.attention_strides == TINY.attention_strides
+    assert begun(path, told.network, load_palette("facades")).fresh == 0
+    (tmp_path / "own.json").write_text('{"network": {"attention_resolutions": [4]}}')
+    own = recipe("--from", str(path), "--image-size", str(size), "--config", str(tmp_path / "own.json"))
+    assert own.network.attention_resolutions == (4,)
 
 
 def test_tensorboard_is_asked_for_only_where_it_is(moor, capsys, monkeypatch):

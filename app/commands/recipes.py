@@ -33,6 +33,8 @@ def recipe_of(args: argparse.Namespace, palette: Palette) -> Recipe:
         options |= {"ema": args.ema[0], "more_emas": tuple(args.ema[1:])}
     shape = {"image_size": args.image_size, "model_channels": args.channels}
     network = {**recipe["network"], **told.get("network", {}), **given(shape)}
+    if args.base is not None and "attention_resolutions" not in told.get("network", {}):
+        network["attention_resolutions"] = attention_moved(recipe["network"], network["image_size"])
     return Recipe.from_dict({**recipe, **told, **given(options), "network": network})
 
 
@@ -44,6 +46,15 @@ def like_model(base: str, palette: Palette) -> dict[str, Any]:
     description = read_description(find_checkpoint(base))
     network = network_like(description, palette).to_dict()
     return {"network": network, "schedule": description.schedule, "diffusion_steps": description.diffusion_steps}
+
+
+def attention_moved(network: dict[str, Any], image_size: object) -> tuple[int, ...]:
+    """The grid sides at which a network that learns at another size attends where it did: they grow with the grid, or
+    its attention's weights would fit nowhere.
+    """
+    sides = network["attention_resolutions"]
+    whole = type(image_size) is int  # what else a file may hold is refused when the recipe is read
+    return tuple(max(1, side * image_size // network["image_size"]) for side in sides) if whole else sides
 
 
 def segmenter_recipe_of(args: argparse.Namespace, palette: Palette) -> SegmenterRecipe:
