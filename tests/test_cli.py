@@ -711,7 +711,7 @@ def test_train_learns_from_a_folder_and_leaves_a_model(pairs, capsys):
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--val", "nowhere"], "nowhere holds no images/"),
+        (["--val", "nowhere"], "nowhere does not exist. Give the folder that holds images/"),
         (["--out", __file__], "it is a file"),
         (["--seed", "-1"], "seed = -1 is outside 0 to 4294967295"),
         (["--seed", "1" + 30 * "0"], "is outside 0 to 4294967295"),

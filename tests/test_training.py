@@ -426,6 +426,6 @@ def test_what_was_guessed_and_what_is_missing_is_told(folder, tmp_path):
     assert not run.data.held_out
     run.lock.close()
     request = TrainRequest(folder, FACADES, RECIPE, tmp_path / "other", validation=folder / "nowhere")
-    with pytest.raises(UserError, match="nowhere holds no images/"):
+    with pytest.raises(UserError, match="nowhere does not exist"):
         Run(request)
     assert not (tmp_path / "other").exists()

@@ -191,6 +191,55 @@ def test_of_files_with_one_name_one_is_taken_and_the_others_are_told(folder):
     assert check(store(folder)).warnings == ("2 files share names and are left out: a.JPG, b.TIF.",)
 
 
+def test_faces_are_pictures_and_one_of_each_name(tmp_path):
+    for photo in ("12.jpg", "12.png"):
+        picture(tmp_path / "CelebA-HQ-img" / photo)
+    for left in ("CelebA-HQ-img/13.txt", "CelebAMask-HQ-mask-anno/.trash/00012_nose.png"):
+        (tmp_path / left).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / left).write_bytes(b"left behind")
+    picture(tmp_path / "CelebAMask-HQ-mask-anno/0/00012_hair.png", greys(255))
+    listing = find_pairs(tmp_path, "train")
+    assert [(e.photo.name, e.masks) for e in listing.entries] == [("12.png", ("hair",))]
+    assert listing.alone == ()
+
+
+def test_maps_of_other_names_are_told_where_photos_lack_theirs(folder):
+    (folder / "labels" / "a.png").rename(folder / "labels" / "a_mask.png")
+    with pytest.raises(UnusableError) as caught:
+        check(store(folder))
+    for said in (str(caught.value), " ".join(caught.value.lines)):
+        assert "Maps of other names are there: a_mask.png. Name each as its photo." in said
+
+
+def test_objects_that_only_some_photos_lack_are_told(folder):
+    for name in "ab":
+        picture(folder / "instances" / f"{name}.png", greys(1))
+    found = check(store(folder, CITY))
+    assert found.warnings == (
+        "1 of 3 photos have no map of their objects, so connected areas count as objects there: c.png.",
+    )
+    picture(folder / "instances" / "c.png", greys(1))
+    assert check(store(folder, CITY)).warnings == ()
+
+
+@pytest.mark.parametrize("folders", ["images/{} annotations/{}", "images/{}2017 annotations/{}2017", "{}_img {}_label"])
+def test_what_is_said_of_a_split_names_it(tmp_path, folders):
+    photos, maps = folders.split()
+    for split in ("train", "val"):
+        picture(tmp_path / photos.format(split) / "a.jpg")
+        picture(tmp_path / maps.format(split) / "a.png", greys(99))
+    for listing, split in ((find_pairs(tmp_path, "train"), "train"), (find_held_out(tmp_path), "val")):
+        with pytest.raises(UnusableError) as caught:
+            check(Store(listing, FACADES, None, 0))
+        assert caught.value.summary.startswith(f"{tmp_path / photos.format(split)} can't be learnt from")
+
+
+def test_a_folder_that_is_none_is_told(folder):
+    for given, said in (("gone", "gone does not exist"), ("images/a.png", "is a file, not a folder")):
+        with pytest.raises(UserError, match=said):
+            find_pairs(folder / given, "train")
+
+
 def test_a_link_that_leads_nowhere_is_named(folder, tmp_path):
     (folder / "images" / "d.png").symlink_to(folder / "gone.png")
     picture(folder / "labels" / "d.png", greys(1))

@@ -81,7 +81,7 @@ def show_check(args: argparse.Namespace) -> None:
         except UserError as error:
             problems.append(str(error))
             continue
-        print(f"{listing.folder} ({listing.layout}): {found.pairs:,} pairs, the smallest {found.smallest} px.")
+        print(f"{listing.place} ({listing.layout}): {found.pairs:,} pairs, the smallest {found.smallest} px.")
         for warning in found.warnings:
             print(warning)
         print(census_table(found, palette))

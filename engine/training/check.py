@@ -69,7 +69,9 @@ class UnusableError(UserError):
 
     def __init__(self, listing: Listing, unusable: Sequence[str]) -> None:
         alone = [f"{path.relative_to(listing.folder)} has no label map of the same name." for path in listing.alone]
-        self.summary = f"{listing.folder} can't be learnt from: {_counted(listing, unusable)}."
+        if alone and listing.unused:
+            alone.append(f"Maps of other names are there: {_some(listing.unused)}. Name each as its photo.")
+        self.summary = f"{listing.place} can't be learnt from: {_counted(listing, unusable)}."
         self.lines = _first([*alone, *unusable], MOST)
         super().__init__(" ".join([self.summary, *_first(alone, EXAMPLES), *_first(unusable, EXAMPLES)]))
 
@@ -90,7 +92,10 @@ def check(store: Store, shown: Shown | None = None) -> Checked:
         maps=(counts > 0).sum(0),
         pairs=len(findings),
         smallest=min(finding.side for finding in findings),
-        warnings=tuple(_warnings(store.listing, [finding.guess for finding in findings if finding.guess])),
+        warnings=(
+            *_warnings(store.listing, [finding.guess for finding in findings if finding.guess]),
+            *(_objects_missing(store.listing) if store.palette.has_edges else ()),
+        ),
     )
 
 
@@ -132,7 +137,7 @@ def _first(texts: Sequence[str], most: int) -> list[str]:
 def _warnings(listing: Listing, guesses: Sequence[str]) -> Iterator[str]:
     if guesses:
         yield (
-            f"{len(guesses)} of {len(listing.entries)} label maps in {listing.folder} had to be guessed in part, "
+            f"{len(guesses)} of {len(listing.entries)} label maps in {listing.place} had to be guessed in part, "
             f"first {guesses[0]}"
         )
     if listing.unused:
@@ -141,6 +146,16 @@ def _warnings(listing: Listing, guesses: Sequence[str]) -> Iterator[str]:
     if listing.doubles:
         share = "file shares its name with another and is" if len(listing.doubles) == 1 else "files share names and are"
         yield f"{len(listing.doubles)} {share} left out: {_some(listing.doubles)}."
+
+
+def _objects_missing(listing: Listing) -> Iterator[str]:
+    """Where some pairs have object numbers, those without most often were forgotten."""
+    without = [entry.photo for entry in listing.entries if entry.instances is None]
+    if 0 < len(without) < len(listing.entries):
+        yield (
+            f"{len(without)} of {len(listing.entries)} photos have no map of their objects, so connected areas count "
+            f"as objects there: {_some(without)}."
+        )
 
 
 def _some(paths: Sequence[Path]) -> str:

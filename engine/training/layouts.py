@@ -36,7 +36,8 @@ class Listing:
     """What a folder holds. alone: photos without a map. unused: maps without a photo. doubles: files beside another of
     the same name, which is taken instead.
 
-    scaled: maps may be of another size than their photos, in the same proportions.
+    scaled: maps may be of another size than their photos, in the same proportions. photos: the folder of the photos,
+    where `folder` is that of both splits.
     """
 
     layout: str
@@ -46,6 +47,12 @@ class Listing:
     unused: tuple[Path, ...] = ()
     scaled: bool = False
     doubles: tuple[Path, ...] = ()
+    photos: Path | None = None
+
+    @property
+    def place(self) -> Path:
+        """What tells it from the set's other split."""
+        return self.photos or self.folder
 
     @property
     def name(self) -> str:
@@ -101,6 +108,9 @@ FACES, MASKS = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno"
 
 def find_pairs(folder: Path, split: Split) -> Listing:
     """The split of a data set, or the folder itself where it is not divided. Raises UserError where there are none."""
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise UserError(f"{folder} {what}. Give the folder that holds images/ and labels/.")
     found = find_listing(folder, split)
     if found is None:
         raise UserError(
@@ -145,6 +155,7 @@ def _paired(layout: Layout, folder: Path, split: Split) -> Listing:
         unused=tuple(path for name, path in maps.items() if name not in photos),
         scaled=layout.scaled,
         doubles=tuple(path for files in found[:2] for _, path in files if path not in taken),
+        photos=roots[0] if "{split}" in Path(layout.photos).name else None,
     )
 
 
@@ -160,23 +171,24 @@ def _named(root: Path, end: str) -> Iterator[tuple[str, Path]]:
 def _of_masks(folder: Path) -> Listing:
     """CelebAMask-HQ as it is published: 12.jpg, and 00012_hair.png beside the other parts of that face."""
     masks: dict[int, dict[str, Path]] = defaultdict(dict)
-    for path in (folder / MASKS).rglob("*_*.png"):
-        number, part = path.stem.split("_", 1)
-        if number.isdigit():
+    for name, path in _named(folder / MASKS, ""):
+        number, _, part = name.rpartition("/")[2].partition("_")
+        if number.isdigit() and part:
             masks[int(number)][part] = path
-    photos = sorted((path for path in (folder / FACES).iterdir() if path.stem.isdigit()), key=lambda p: int(p.stem))
+    named = {name: path for name, path in _named(folder / FACES, "") if name.isdigit()}
+    photos = [named[name] for name in sorted(named, key=int)]
     entries = []
     for photo in photos:
         found = masks.pop(int(photo.stem), {})
         parts = tuple(sorted(found, key=_place))
         if parts:
             entries.append(Entry(photo.stem, photo, tuple(found[part] for part in parts), masks=parts))
-    named = {entry.photo for entry in entries}
+    paired = {entry.photo for entry in entries}
     return Listing(
         "CelebAMask-HQ, a mask a part",
         folder,
         tuple(entries),
-        alone=tuple(photo for photo in photos if photo not in named),
+        alone=tuple(photo for photo in photos if photo not in paired),
         unused=tuple(next(iter(parts.values())) for parts in masks.values()),
         scaled=True,
     )
