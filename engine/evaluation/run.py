@@ -164,8 +164,8 @@ def instruments_for(request: EvaluationRequest, palette: Palette, device: torch.
         likenesses.append(ScriptLikeness(request.lpips, device))
     if not (extractors or likenesses or judge):
         raise UserError(
-            f"There is nothing to measure with: no segmenter for {palette.title} is here. Give one with --segmenter, "
-            "or --inception."
+            f"There is nothing to measure with: no segmenter for {palette.title} is here. Train one (launch.py "
+            "train-segmenter) and give it with --segmenter, or give --inception."
         )
     return Instruments(palette, tuple(extractors), tuple(likenesses), judge)
 

@@ -87,7 +87,7 @@ class NetworkConfig:
             if self.num_head_channels != -1 and width % self.num_head_channels:
                 raise UserError(
                     f"A level of {width} channels does not divide into attention heads of {self.num_head_channels}. "
-                    "Set num_head_channels to a number that divides it."
+                    "Set the network's num_head_channels to a number that divides it, such as 32."
                 )
 
     @property
