@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -27,6 +27,7 @@ from engine.types import (
     ExtentName,
     Instances,
     LabelMap,
+    Region,
     RenderRequest,
     Reroll,
     Resampling,
@@ -92,10 +93,10 @@ def steps(
         model.name,
         _labels(labels),
         _sampling(seed, preset, sampling),
-        side,
+        _plain(side),
         _instances(instances),
         _by_index(model, class_guidance),
-        tuple(rerolls),
+        _rerolls(rerolls),
     )
     return generate(model, request)
 
@@ -126,23 +127,24 @@ def edit_steps(
     strength: above 0 to 1, how far to depart from the photo. growth, feather, blend, extent, resampling and
     rerolls as in an `EditRequest`. Raises UserError.
     """
-    photo, region = np.asarray(photo), np.asarray(region)
+    if resampling is not None and not isinstance(resampling, Resampling):
+        raise UserError(f"The resampling is {resampling!r}. Give one such as Resampling(jump=2, repeats=3).")
     request = EditRequest(
         model.name,
         _labels(labels),
-        photo,
-        region.astype(bool),
+        np.asarray(photo),
+        _region(region),
         strength,
         _sampling(seed, preset, sampling),
-        side,
+        _plain(side),
         _instances(instances),
         _by_index(model, class_guidance),
-        growth,
-        feather,
+        _plain(growth),
+        _plain(feather),
         blend,
         extent,
         resampling or Resampling(),
-        tuple(rerolls),
+        _rerolls(rerolls),
     )
     return pipeline.edit(model, request)
 
@@ -150,6 +152,25 @@ def edit_steps(
 def _labels(labels: ArrayLike) -> LabelMap:
     """Whole numbers of any type as uint8. Raises UserError; what a palette allows is the pipeline's to say."""
     return _whole_numbers("The label map", "class indices", labels, 255).astype(np.uint8)
+
+
+def _region(region: ArrayLike) -> Region:
+    """True or false, or whole numbers, of which 0 is false. Raises UserError for others: a soft mask has no edge."""
+    array = np.asarray(region)
+    if array.dtype != bool and not np.issubdtype(array.dtype, np.integer):
+        raise UserError(f"The region holds {array.dtype}. Give true or false, as mask > 0.5 does: (height, width).")
+    return array.astype(bool)
+
+
+def _rerolls(rerolls: Sequence[Reroll]) -> tuple[Reroll, ...]:
+    if not isinstance(rerolls, Sequence) or not all(isinstance(each, Reroll) for each in rerolls):
+        raise UserError(f"The rerolls are of {type(rerolls).__name__}. Give a list of Reroll(region, seed).")
+    return tuple(rerolls)
+
+
+def _plain(value: object) -> object:
+    """What a calculation with arrays gives, as Python's own whole number."""
+    return value.item() if isinstance(value, np.integer) else value
 
 
 def _instances(instances: ArrayLike | None) -> Instances | None:
@@ -175,8 +196,16 @@ def _by_index(model: Model, scales: Scales | None) -> ClassGuidance:
 
 
 def _sampling(seed: Seeds, preset: str, changes: dict[str, object]) -> Sampling:
+    known = {field.name for field in fields(Sampling)} - {"seeds"}
+    if unknown := set(changes) - known:
+        names = ", ".join(sorted(known))
+        raise UserError(f"No setting is called {', '.join(sorted(unknown))}. Those of sampling: {names}; and seed.")
     seeds = seed if isinstance(seed, Sequence | np.ndarray) else (seed,)
-    return replace(presets.preset(preset), seeds=tuple(map(operator.index, seeds)), **changes)
+    try:
+        whole = tuple(map(operator.index, seeds))
+    except TypeError:
+        raise UserError(f"The seed is {seed!r}. Give a whole number, or a sequence of them.") from None
+    return replace(presets.preset(preset), seeds=whole, **{name: _plain(value) for name, value in changes.items()})
 
 
 def _finished(frames: Generator[Frame], seed: Seeds) -> NDArray[np.uint8]:

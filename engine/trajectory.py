@@ -6,6 +6,7 @@ lam = log(alpha / sigma), which is what the solvers step in (Lu 2022, arXiv 2211
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -83,6 +84,8 @@ def check(total: int, steps: int, strength: float) -> None:
     """Raises UserError where steps is outside 1 to total or strength outside (0, 1]."""
     if not 1 <= steps <= total:
         raise UserError(f"{steps} steps is outside 1 to {total}, the noise levels this model was trained with.")
+    if not isinstance(strength, numbers.Real):
+        raise UserError(f"Strength {strength!r} is no number. Give one above 0 to 1, such as 0.8.")
     if not 0 < strength <= 1:
         raise UserError(f"Strength {strength:g} is outside 0 to 1 (0 itself would change nothing). Try 0.8.")
 

@@ -116,8 +116,11 @@ class Sampling:
         if not 1 <= self.steps <= MAX_STEPS:
             raise UserError(f"{self.steps} steps is outside 1 to {MAX_STEPS}. 12 is a good start.")
         check_guidance(self.guidance)
+        for what, share in (("stop", self.guidance_stop), ("rescale", self.guidance_rescale)):
+            if not isinstance(share, numbers.Real):
+                raise UserError(f"Guidance {what} {share!r} is no number. Give one from 0 to 1.")
         interval = self.guidance_interval
-        if len(interval) != 2 or not 0 <= interval[0] <= interval[1] <= 1:
+        if not isinstance(interval, tuple | list) or len(interval) != 2 or not 0 <= interval[0] <= interval[1] <= 1:
             raise UserError(f"Guidance interval {interval} is not two rising shares of 0 to 1. (0, 1) is all of it.")
         if not 0 <= self.guidance_stop <= 1:
             raise UserError(f"Guidance stop {self.guidance_stop:g} is outside 0 to 1. 0 never stops it.")

@@ -88,6 +88,12 @@ def test_scales_of_classes_objects_and_rerolls_reach_the_request(model, monkeypa
         ({"class_guidance": {"zebra": 4}}, "no class called “zebra”"),
         ({"class_guidance": {13: 4}}, "class 13, outside"),
         ({"class_guidance": {"window": 21}}, "Guidance 21"),
+        ({"step": 4}, r"No setting is called step. Those of sampling: .*steps.*; and seed"),
+        ({"seeds": (4,)}, "No setting is called seeds"),
+        ({"guidance_rescale": "0.7"}, "Guidance rescale '0.7' is no number"),
+        ({"guidance_stop": None}, "Guidance stop None is no number"),
+        ({"guidance_interval": 0.5}, "Guidance interval 0.5 is not two"),
+        ({"rerolls": [(LABELS > 1, 3)]}, r"Give a list of Reroll\(region, seed\)"),
     ],
 )
 def test_what_is_no_such_setting_is_refused(model, more, words):
@@ -137,10 +143,36 @@ def test_what_is_no_map_is_refused(model, labels, words):
 def test_what_is_no_photo_or_seed_is_refused(model):
     with pytest.raises(engine.UserError, match="uint8 "):
         engine.edit(model, LABELS / 255, LABELS, LABELS > 1)
-    with pytest.raises(TypeError):
-        engine.render(model, LABELS, seed=1.5)
+    for seed in (1.5, "3", [1, 2.5], None):
+        with pytest.raises(engine.UserError, match="Give a whole number, or a sequence"):
+            engine.render(model, LABELS, seed=seed)
     with pytest.raises(engine.UserError, match="No seed"):
         engine.render(model, LABELS, seed=[])
+
+
+@pytest.mark.parametrize(
+    ("region", "more", "words"),
+    [
+        ((LABELS > 1) * 0.3, {}, "The region holds float64. Give true or false, as mask > 0.5 does"),
+        (LABELS > 1, {"strength": "0.8"}, "Strength '0.8' is no number"),
+        (LABELS > 1, {"resampling": (2, 3)}, r"Give one such as Resampling\(jump=2, repeats=3\)"),
+    ],
+)
+def test_what_is_no_edit_is_refused(model, region, more, words):
+    with pytest.raises(engine.UserError, match=words):
+        engine.edit(model, np.zeros((20, 24, 3), np.uint8), LABELS, region, **more)
+
+
+def test_numbers_may_come_from_a_calculation_with_arrays(model, monkeypatch):
+    asked = []
+    monkeypatch.setattr("engine.pipeline.edit", lambda model, request: asked.append(request))
+    photo, number = np.zeros((20, 24, 3), np.uint8), np.int64(3)
+    whole = {"growth": number, "feather": number, "side": number, "steps": number, "encoder_reuse": number}
+    engine.edit_steps(model, photo, LABELS, LABELS > 1, seed=number, strength=np.float32(0.5), **whole)
+    (request,) = asked
+    values = (request.growth, request.feather, request.side, request.sampling.steps, request.sampling.encoder_reuse)
+    assert [type(value) for value in values] == [int] * 5
+    assert set(values) == {3}
 
 
 def test_names_hide_no_module():
