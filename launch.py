@@ -144,6 +144,8 @@ def make(venv: Path) -> None:
             "This Python can't make environments: its venv package is missing. "
             "On Debian and Ubuntu run: sudo apt install python3-venv. Then start again."
         )
+    if venv.is_symlink():  # what it leads to may be another program's
+        raise SetupError(f"{venv} is a link to {os.readlink(str(venv))}. Remove the link and start again.")
     if venv.exists():
         shutil.rmtree(venv)
     made = subprocess.run([BASE, "-m", "venv", str(venv)], capture_output=True, text=True, check=False)

@@ -237,6 +237,16 @@ def test_a_python_without_ensurepip_names_the_debian_package(venv, monkeypatch):
         launch.make(venv)
 
 
+@posix_only
+def test_a_venv_that_is_a_link_is_left_alone_with_a_sentence(tmp_path, venv):
+    """Of another disk, say; what it leads to may be another program's."""
+    (tmp_path / "elsewhere" / "bin").mkdir(parents=True)
+    venv.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(launch.SetupError, match=r"is a link to .*elsewhere\. Remove the link and start again"):
+        launch.make(venv)
+    assert (tmp_path / "elsewhere" / "bin").is_dir()
+
+
 def test_a_folder_that_cannot_be_written_gives_a_sentence(installer, tmp_path, needs):
     (tmp_path / "file").touch()
     with pytest.raises(launch.SetupError, match="can be written"):
