@@ -717,7 +717,7 @@ def test_train_learns_from_a_folder_and_leaves_a_model(pairs, capsys):
         (["--seed", "1" + 30 * "0"], "is outside 0 to 4294967295"),
         (["--image-size", "33"], "not a multiple of 4"),
         (["--channels", "40"], "32 groups"),
-        (["--config", "nowhere.json"], "nowhere.json is not a recipe"),
+        (["--config", "nowhere.json"], "nowhere.json can't be read: No such file or directory. Check the path"),
     ],
 )
 def test_training_that_cannot_start_says_why_in_one_line(pairs, capsys, more, words):

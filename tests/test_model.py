@@ -153,7 +153,7 @@ def test_heads_must_only_fit_where_attention_runs():
         ({"prediction": "noise"}, "noise"),
         ({"prediction": "v"}, "learn_sigma"),
         ({"model_channels": 40}, "32"),
-        ({"num_head_channels": 64}, "32 channels does not divide into attention heads of 64"),
+        ({"num_head_channels": 64}, "32 channels does not divide into attention heads of 64.*such as 32"),
         ({"num_head_channels": 24}, "32 channels does not divide into attention heads of 24"),
         ({"num_head_channels": 0}, "num_head_channels = 0"),
         ({"num_head_channels": -1, "num_heads": 3}, "32 channels does not divide into 3 attention heads"),
@@ -166,7 +166,7 @@ def test_heads_must_only_fit_where_attention_runs():
         ({"attention_resolutions": [0]}, "attention_resolutions = 0 is outside 1"),
         ({"dropout": float("nan")}, "dropout = nan is not a number"),
         ({"instance_edges": 1}, "instance_edges = 1 is not true or false"),
-        ({"colour": 1}, "colour"),
+        ({"colour": 1}, "names colour, unknown here. Correct it.*Known: .*patch"),
     ],
 )
 def test_a_wrong_configuration_is_named(changes, text):

@@ -104,7 +104,7 @@ def test_a_wrong_argument_gets_one_line(tmp_path, monkeypatch, capsys, more, tol
         (["--val", "nowhere"], "nowhere"),
         (["--batch", "1"], "batch = 1 is outside 2"),
         (["--out", __file__], "it is a file"),
-        (["--config", "nowhere.json"], "nowhere.json is not a recipe"),
+        (["--config", "nowhere.json"], "nowhere.json can't be read: No such file or directory. Check the path"),
     ],
 )
 def test_training_that_cannot_start_says_why_in_one_line(pairs, capsys, more, told):

@@ -80,7 +80,9 @@ def config_of(file: Path, palette: Palette, decided_network: dict[str, object]) 
 
     try:
         told = read_json(file)
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise UserError(f"{file} can't be read: {error.strerror}. Check the path of --config.") from error
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{file} is not a recipe: {error}. Give a JSON file such as a run's own.") from error
     if not (isinstance(told, dict) and isinstance(told.get("network", {}), dict)):
         raise UserError(f"{file} is not a recipe: it is no JSON object, or its network is none. Give one like a run's.")

@@ -129,7 +129,8 @@ class NetworkConfig:
         known = {f.name for f in fields(cls)}
         if unknown := set(stored) - known:
             raise UserError(
-                f"The network configuration names {', '.join(sorted(unknown))}, unknown here. Update Spadework."
+                f"The network configuration names {', '.join(sorted(unknown))}, unknown here. Correct it, or update "
+                f"Spadework. Known: {', '.join(sorted(known))}."
             )
         if missing := {"image_size", "num_classes"} - set(stored):
             raise UserError(
