@@ -176,6 +176,31 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_loaded(mo
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "words", ["render --map a.png", "watch --map a.png", "export --as index --map a.png", "segment --photo a.png"]
+)
+def test_nothing_is_saved_over_what_it_is_made_from(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("a.png").touch()
+    os.link("a.png", "same.png")
+    for out in ("a.png", "./a.png", "same.png"):
+        with pytest.raises(SystemExit) as caught:
+            cli.parse([*words.split(), "--out", out])
+        assert caught.value.code == 2
+        assert "which would be lost: choose another name" in capsys.readouterr().err
+    assert cli.parse([*words.split(), "--out", "b.png"]).out == Path("b.png")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the sentence is the system's")
+@pytest.mark.parametrize(
+    "words", ["render --out b.png --map", "watch --out b.png --map", "train --out r --palette p --data"]
+)
+def test_a_name_that_is_too_long_is_told(words, capsys):
+    with pytest.raises(SystemExit):
+        cli.parse([*words.split(), "x" * 999])
+    assert "can't be looked at: File name too long" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_this_computer_needs_no_password(host, monkeypatch):
     monkeypatch.delenv(choices.PASSWORD_VARIABLE, raising=False)

@@ -11,6 +11,7 @@ from app.cli.learning import add_evaluate, add_learning, add_train
 from app.cli.parser import Parser
 from app.cli.pictures import add_edit, add_render, add_watch, check_edit, check_render
 from app.cli.program import add_app, add_bench, add_test, check_address
+from app.cli.shared import check_not_given
 
 COMMANDS = (
     ("app", "open the app in the browser (the default)", add_app),
@@ -50,6 +51,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         check_edit(args, argv, parser)
     if args.command == "watch" and args.map.is_dir():
         parser.error(f"argument --map: {args.map} is a folder: name the file that is saved anew")
+    if args.command in ("render", "watch", "edit", "export", "segment"):
+        check_not_given(args, parser)
     return args
 
 

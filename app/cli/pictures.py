@@ -159,19 +159,8 @@ def check_render(args: argparse.Namespace, parser: Parser) -> None:
     args.workers = args.workers or 1
 
 
-def check_not_given(args: argparse.Namespace, parser: Parser) -> None:
-    """The picture must not take the place of a file that it is made from: no artist gets the original back."""
-    seeds = range(args.seed, args.seed + args.variations)
-    made = [args.out] if len(seeds) == 1 else [args.out.with_stem(f"{args.out.stem}-{seed}") for seed in seeds]
-    given = {"--photo": args.photo, "--map": args.map, "--base-map": args.base_map, "--region": args.region}
-    for option, path in given.items():
-        if path and path.exists() and any(each.exists() and each.samefile(path) for each in made):
-            parser.error(f"argument --out: {path} is the file of {option}, which would be lost: choose another name")
-
-
 def check_edit(args: argparse.Namespace, argv: Sequence[str], parser: Parser) -> None:
     """What an earlier result says of itself, options must not say otherwise."""
-    check_not_given(args, parser)
     if args.resample_band and not args.resample:
         parser.error("--resample-band says where --resample J,R acts, which is not given: try --resample 2,3")
     named = {word.partition("=")[0] for word in argv if word.startswith("--")}

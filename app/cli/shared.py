@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import os
+
 from app.cli.choices import NOISES, PRECISIONS, PRESETS, SAMPLERS, SPACINGS
 from app.cli.parser import Parser
 from app.cli.values import file, interval, name, size, variations
@@ -105,3 +108,15 @@ def add_device(parser: Parser) -> None:
         default="auto",
         help="how exactly to compute (default %(default)s: the fastest on this device, as measured)",
     )
+
+
+def check_not_given(args: argparse.Namespace, parser: Parser) -> None:
+    """What is made must not take the place of a file that it is made from: no artist gets the original back."""
+    out, seeds = args.out, range(getattr(args, "variations", 1))
+    made = [out] if len(seeds) == 1 else [out.with_stem(f"{out.stem}-{args.seed + seed}") for seed in seeds]
+    there = [each for each in made if os.path.exists(each)]  # of a name that is too long it says no
+    for given in ("photo", "map", "base_map", "region", "instances"):
+        path = getattr(args, given, None)
+        if path and os.path.exists(path) and any(each.samefile(path) for each in there):
+            option = f"--{given.replace('_', '-')}"
+            parser.error(f"argument --out: {path} is the file of {option}, which would be lost: choose another name")

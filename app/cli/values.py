@@ -93,7 +93,13 @@ def name(text: str) -> str:
 
 
 def file(text: str) -> Path:
-    return Path(name(text))
+    """A path, that there is something or not; one that the system can't look at is refused."""
+    path = Path(name(text))
+    try:
+        path.exists()
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise argparse.ArgumentTypeError(f"{text} can't be looked at: {error.strerror}") from error
+    return path
 
 
 def png(text: str) -> Path:
