@@ -165,7 +165,8 @@ def _check_length(name: str, length: int, max_bytes: int) -> None:
 def alpha_of(image: Image.Image) -> NDArray[np.uint8] | None:
     """(H, W) opacity, 255 = opaque; None where the image has none."""
     keyed = "transparency" in image.info and image.mode in ("1", "L", "P", "RGB")  # one value or colour counts as clear
-    if "A" not in image.getbands() and not keyed:
+    opaque = image.mode == "LAB" or "A" not in image.getbands()  # Lab's A is a colour
+    if opaque and not keyed:
         return None
     if image.mode not in ("LA", "RGBA"):
         image = image.convert("RGBA")

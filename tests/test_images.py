@@ -736,3 +736,9 @@ def test_a_picture_without_a_request(text):
         info.add_text("spadework", text)
     assert read_request(encoded(NOISE, pnginfo=info)) is None
     assert read_request(encoded(NOISE, "JPEG")) is None
+
+
+def test_the_a_of_lab_is_a_colour_and_no_opacity(tmp_path):
+    stored = Image.merge("LAB", [Image.new("L", (6, 4), value) for value in (200, 30, 128)])
+    stored.save(tmp_path / "photo.tif")
+    assert read_photo_file(tmp_path / "photo.tif").alpha is None
