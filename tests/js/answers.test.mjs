@@ -33,8 +33,23 @@ function server() {
   return { scope, streams, ask, listen: () => scope.fetch(new Request(`${AT}/data?session_hash=x`)) };
 }
 
-/** All that a stream says until it ends. */
-const heard = async (response) => (await response).text();
+/** Lets what is on its way happen until the condition holds, for so many turns at most. */
+async function until(condition, told) {
+  for (let turn = 0; turn < 100 && !condition(); turn++) await new Promise((wait) => setImmediate(wait));
+  assert.ok(condition(), told);
+}
+
+/** All that a stream says until it ends, which it must without waiting for anything more. */
+async function heard(response) {
+  const parts = [];
+  let ended = false;
+  const reading = (async () => {
+    for await (const part of (await response).body.pipeThrough(new TextDecoderStream())) parts.push(part);
+    ended = true;
+  })();
+  await Promise.race([reading, until(() => ended, "the stream does not end")]);
+  return parts.join("");
+}
 
 test("a stream ends as the server says where nothing is due", async () => {
   const { streams, ask, listen } = server();
@@ -56,7 +71,8 @@ test("what is asked while the word to close is on its way is answered on a new s
   await ask("b"); // the server has closed the first one by then, but nobody has heard of that
   streams[0].tell(say("process_completed", "a") + CLOSE);
   const text = heard(response);
-  while (streams.length < 2) await new Promise((wait) => setImmediate(wait));
+  text.catch(() => {}); // it is looked at below
+  await until(() => streams.length === 2, "no second stream was opened, though an answer is due");
   streams[1].tell(say("process_completed", "b") + CLOSE);
   streams[1].end();
   assert.equal(await text, say("process_completed", "a") + say("process_completed", "b") + CLOSE);
@@ -67,13 +83,13 @@ test("an answer that comes before the page knows that it asked is no longer due"
   await ask("a");
   const response = listen();
   await response;
-  const text = heard(response);
   streams[0].tell(say("process_completed", "b"));
-  await new Promise((wait) => setImmediate(wait));
+  await new Promise((wait) => setImmediate(wait)); // the stream reads ahead
   await ask("b");
   streams[0].tell(say("process_completed", "a") + CLOSE);
   streams[0].end();
-  assert.equal(await text, say("process_completed", "b") + say("process_completed", "a") + CLOSE);
+  assert.equal(await heard(response), say("process_completed", "b") + say("process_completed", "a") + CLOSE);
+  assert.equal(streams.length, 1);
 });
 
 test("messages that come in pieces are whole, to the byte", async () => {
