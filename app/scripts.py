@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from app.modules import STATIC
+from app.modules import STATIC, address
 
 CANVAS = "desk"  # its id
 
@@ -30,8 +30,24 @@ LEAVING = f"""(asked, ...settings) => {{
     if (asked?.action === 'reopen') window.spadework.leaving('{CANVAS}', settings);
 }}"""
 SEE = f"sight => sight && window.spadework.seen('{CANVAS}', sight)"
-PAGE_MODULE = f"gradio_api/file={(STATIC / 'page.js').as_posix()}?v={(STATIC / 'page.js').stat().st_mtime_ns}"
-WIRE = f"() => import(new URL({json.dumps(PAGE_MODULE)}, document.baseURI)).then(page => page.wire('{CANVAS}'))"
+
+
+def imported(module: str) -> str:
+    """The promise of a module of `static/`, which is fetched anew once it has changed."""
+    file = STATIC / module
+    return f"import(new URL({json.dumps(f'{address(file)}?v={file.stat().st_mtime_ns}')}, document.baseURI))"
+
+
+WIRE = f"() => {imported('page.js')}.then(page => page.wire('{CANVAS}'))"
+# In the page's head, which Gradio fills before it asks for anything. What is asked before answers.js stands waits.
+HEAD = f"""<script>{{
+    const plain = window.fetch;
+    const stands = {imported("answers.js")}.then(
+        answers => {{ window.fetch = plain; answers.keepListening(window); }},
+        () => {{ window.fetch = plain; }}
+    );
+    window.fetch = (...asked) => stands.then(() => window.fetch(...asked));
+}}</script>"""
 
 
 def with_area(which: str) -> str:

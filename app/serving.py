@@ -14,6 +14,7 @@ from app.handlers import Desk
 from app.index_file import FILE
 from app.modules import STATIC
 from app.pruning import put_aside
+from app.scripts import HEAD
 from app.settings import precision_of
 from app.ui import Page
 from engine.device import PrecisionName, choose_device, choose_precision
@@ -75,6 +76,7 @@ def serve(
         inbrowser=open_browser,
         theme=theme(),
         css_paths=[STATIC / "page.css"],
+        head=HEAD,
         allowed_paths=[str(desk.outputs)],
         blocked_paths=[str(desk.outputs / FILE)],
         max_file_size=MAX_UPLOAD,

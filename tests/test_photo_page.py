@@ -288,6 +288,20 @@ def test_what_is_pressed_in_the_moment_the_answers_end_is_answered(desk, open_pa
     until_said(desk, "No result is in front")
 
 
+def test_what_is_pressed_as_the_page_s_very_first_answers_end_is_answered(desk, open_page):
+    desk.add_init_script(f"{SLOW_CLOSE}; window.wait = new Promise(go => (window.letGo = go))")
+    open_page.reload(desk)
+    ready(desk)
+    desk.wait_for_function("() => window.held > 0")  # the server has closed the first stream
+    assert desk.evaluate("() => window.streams") == 1
+    asked = desk.evaluate("() => window.asked")
+    desk.locator("#sw-about button").first.click()
+    desk.wait_for_function("asked => window.asked > asked", arg=asked)
+    desk.wait_for_timeout(300)  # the page has heard that it asked
+    desk.evaluate("() => window.letGo()")
+    desk.wait_for_selector("#sw-card p")
+
+
 @pytest.mark.skipif(find_segmenter(ADE) is None, reason="checkpoints/segmenters holds none for ADE20K")
 def test_the_map_of_a_photo_is_found_at_the_press_of_a_button(desk, camera):
     opened(desk, camera)

@@ -3,7 +3,6 @@
  * document, and the widgets that can answer are clicked for it.
  */
 
-import { keepListening } from "./answers.js";
 import { kindOf } from "./filekind.js";
 import { followStrokes } from "./live.js";
 
@@ -77,8 +76,6 @@ function returnFocus() {
     });
   }
 }
-
-keepListening(window); // as soon as can be
 
 /**
  * Listens for the canvas. Called once a page.
