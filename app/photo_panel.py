@@ -147,10 +147,8 @@ class PhotoPanel:
     def on_find(self, request: gr.Request, painted: Painted | None, version: str | None, model: str) -> Iterator[dict]:
         owner = request.session_hash or ""
         for update in self.desk.find_map(painted, version, self.palette_of(model), owner):
-            if update.laid is None:
-                yield self.update_shown(update)
-            else:
-                yield self.page_laid(update.laid)
+            laid = {} if update.laid is None else self.page_laid(replace(update.laid, message=""))
+            yield {**laid, **self.update_shown(update)}
 
     def on_stack(self, asked: dict | None) -> dict:
         """What was pressed in the list of edits, or undone on the canvas."""

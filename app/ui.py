@@ -132,7 +132,9 @@ class Page:
             self.repaint = gr.Button("Repaint", variant="primary", elem_id="sw-repaint", min_width=90, visible=False)
             self.photo_panel.build_accept()
             self.stop = gr.Button("Cancel", elem_id="sw-cancel", min_width=80)
-        self.status = gr.HTML(status_html(READY), elem_id="sw-status", padding=False)
+        with gr.Column(elem_id="sw-said"):  # which of the two shows is said.js's
+            self.status = gr.HTML(status_html(READY), elem_id="sw-status", padding=False)
+            self.running = gr.HTML("", elem_id="sw-running", padding=False)  # what a job says of itself
         with gr.Row(elem_id="sw-quick", elem_classes="sw-numbers"):
             self.live = gr.Checkbox(False, label="Live", elem_id="sw-live", scale=1, min_width=90)
             self.save = gr.DownloadButton(
@@ -165,11 +167,12 @@ class Page:
 
     def _events(self) -> None:
         fields, panel, side = self.panel.fields, self.panel, self.photo_panel
-        shown = [self.status, self.results, panel.seed, self.save]
+        shown = [self.status, self.running, self.results, panel.seed, self.save]
         opened = [self.status, self.photo, self.go, self.repaint, self.close_photo, *panel.on_photo(True)]
         asking = [side.fit, side.fit_text, side.question, self.questions]
         laid = [self.canvas, *opened, *side.outputs, *asking, *panel.shown, self.examples, self.card]
-        laid = list(dict.fromkeys([*laid, self.results, self.save]))  # what is laid on the desk may set all of these
+        # What is laid on the desk may set all of these.
+        laid = list(dict.fromkeys([*laid, self.running, self.results, self.save]))
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         job = {**quiet, "concurrency_limit": None, "trigger_mode": "multiple"}
 
@@ -192,8 +195,8 @@ class Page:
                 **job,
             )
         panel.reroll_clear.click(lambda: panel.with_rerolls(()), None, [panel.rerolls, panel.reroll_note], **quiet)
-        self.stop.click(None, None, self.status, js=STOPPING, **quiet)
-        self.stop.click(self.on_cancel, None, self.status, queue=False, **quiet)
+        self.stop.click(None, None, self.running, js=STOPPING, **quiet)
+        self.stop.click(self.on_cancel, None, self.running, queue=False, **quiet)
         # “multiple”: what is asked while an answer is on its way is asked all the same
         self.results.input(
             self.on_action,
@@ -304,7 +307,7 @@ class Page:
 
     def shown(self, update: Update) -> dict:
         """An update as values of the widgets that it changes."""
-        values: dict[Any, Any] = {self.status: status_html(update.status)}
+        values: dict[Any, Any] = {self.running: status_html(update.status, update.run)}
         if update.run:
             values[self.results] = message(update)
         if update.run and not update.quiet:

@@ -94,7 +94,12 @@ def painted(page) -> np.ndarray:
 
 def say(page, kind: str) -> str:
     """Waits for a status of that kind, and returns its text."""
-    return page.locator(f".sw-say[data-kind={kind}]").inner_text(timeout=PATIENCE)
+    return page.locator(f".sw-say[data-kind={kind}]:visible").inner_text(timeout=PATIENCE)
+
+
+def said(page) -> str:
+    """All that the status says now."""
+    return "\n".join(page.locator(".sw-say:visible").all_inner_texts())
 
 
 def set_number(page, widget: str, value: float) -> None:
@@ -131,9 +136,9 @@ def until_saved(page) -> None:
 def until_said(page, text: str) -> None:
     """Waits for a status that holds the text, where another one of its kind may stand already."""
     try:
-        page.wait_for_function("text => document.querySelector('.sw-say').textContent.includes(text)", arg=text)
+        page.locator(".sw-say:visible", has_text=text).first.wait_for()
     except playwright.TimeoutError:
-        pytest.fail(f"“{text}” was not said, but: {page.locator('.sw-say').text_content()}")
+        pytest.fail(f"“{text}” was not said, but: {said(page)}")
 
 
 def save_picture(page, to: Path) -> Path:
@@ -175,7 +180,7 @@ def until(page, condition: Callable[[], bool]) -> None:
         if condition():
             return
         page.wait_for_timeout(100)
-    pytest.fail(f"waited in vain; the status says: {page.locator('.sw-say').text_content()}")
+    pytest.fail(f"waited in vain; the status says: {said(page)}")
 
 
 def download(page, press) -> Path:

@@ -523,7 +523,7 @@ def test_keys_go_on_after_generate_and_a_list_keeps_its_escape(desk):
     desk.locator("#sw-sampler input").click()
     desk.keyboard.press("Escape")
     assert cancelled() == 0
-    assert desk.locator(".sw-say").get_attribute("data-kind") == "busy"
+    say(desk, "busy")
     desk.locator(".sw-stage").focus()
     desk.keyboard.press("Escape")
     assert "Stopped" in say(desk, "stopped")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from desk_driver import (
+    advanced,
     download,
     keep_seed,
     painted,
@@ -15,6 +16,7 @@ from desk_driver import (
     quality,
     ready,
     result_url,
+    said,
     say,
     set_number,
     stroke,
@@ -256,7 +258,7 @@ def test_what_can_t_be_opened_or_accepted_is_told_and_the_photo_stays(desk, came
     until_said(desk, "nothing is selected")
     desk.locator("#sw-live input").check()
     until_said(desk, "what should be made anew")
-    assert desk.locator(".sw-say").get_attribute("data-kind") == "idle"
+    say(desk, "idle")
     desk.locator("#sw-live input").uncheck()
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff and no more")
     upload(desk, "sw-photo", tmp_path / "broken.jpg")
@@ -268,6 +270,30 @@ def test_what_can_t_be_opened_or_accepted_is_told_and_the_photo_stays(desk, came
     until_said(desk, "320 x 100")
     until(desk, lambda: shown(desk) != version)
     step(desk, "Control+z", version)
+
+
+def test_what_an_artist_is_told_stays_while_a_run_goes_on_and_after_it(desk, camera):
+    opened(desk, camera)
+    pick(desk, "building")
+    stroke(desk, (0.4, 0.4), (0.5, 0.45))
+    advanced(desk)
+    set_number(desk, "sw-steps", 1000)
+    desk.click("#sw-repaint")
+    until_said(desk, "left")
+    assert desk.locator(".sw-say:visible").count() == 1  # nothing of what was said before the run
+    desk.click("#sw-accept")
+    refused = say(desk, "problem")
+    for _ in range(2):  # the run's own words go on beside it
+        before = say(desk, "busy")
+        until(desk, lambda before=before: say(desk, "busy") != before)
+        assert refused in said(desk)
+    desk.click("#sw-cancel")
+    assert "Stopped" in say(desk, "stopped")
+    assert refused in said(desk)
+    for press, answer in (("#sw-save-photo", "Saved as"), ("#sw-accept", refused)):  # the next one stands alone
+        desk.click(press)
+        until_said(desk, answer)
+        until(desk, lambda: desk.locator(".sw-say:visible").count() == 1)
 
 
 def test_what_is_pressed_in_the_moment_the_answers_end_is_answered(desk, open_page, camera):

@@ -351,7 +351,7 @@ def test_a_re_roll_on_a_photo_makes_the_result_in_front_again(page, version):
     *_, last = page.on_reroll(Request(), on_photo(), version, shown, area(on_photo().labels == 5), *again)
     assert [cell["seed"] for cell in last[page.results]["cells"]] == [3, 3]
     (only,) = page.on_reroll(Request(), on_photo(), version, None, area(on_photo().labels == 5), *again)
-    assert 'role="alert"' in only[page.status]
+    assert 'role="alert"' in only[page.running]
 
 
 def test_a_map_waits_until_it_is_said_how_it_shall_fit(page, version, folder):

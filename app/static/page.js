@@ -5,6 +5,7 @@
 
 import { kindOf } from "./filekind.js";
 import { followStrokes } from "./live.js";
+import { followSaid } from "./said.js";
 
 /** @param {string} id  of the widget, as given in ui.py */
 const button = (id) => {
@@ -88,7 +89,7 @@ export function wire(canvas) {
   on("open-file", ({ file, as }) => open(canvas, file, as));
   on("generate", () => click("sw-repaint", "sw-generate"));
   // Escape with nothing to stop must not take away what the status says.
-  on("cancel", () => document.querySelector('#sw-status [data-kind="busy"]') && click("sw-cancel"));
+  on("cancel", () => document.querySelector('#sw-running [data-kind="busy"]') && click("sw-cancel"));
   on("accept", () => click("sw-accept"));
   on("seen", () => button("sw-look")?.click());
   on("settings", ({ swap }) => {
@@ -101,6 +102,7 @@ export function wire(canvas) {
   document.getElementById("sw-live")?.addEventListener("change", () => live.on() && live.draft());
   takeFiles(canvas);
   returnFocus();
-  document.getElementById("sw-status")?.setAttribute("aria-live", "polite"); // it outlives what is written into it
+  const [answers, jobs] = ["sw-status", "sw-running"].map((line) => document.getElementById(line));
+  if (answers && jobs) followSaid(answers, jobs);
   document.documentElement.dataset.wired = "";
 }
