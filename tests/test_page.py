@@ -62,6 +62,22 @@ SMALL = """() => [...document.querySelectorAll("button, select, input:not([type=
     .filter(([box]) => box.width > 1 && box.height > 1 && (box.width < 43.5 || box.height < 43.5))
     .map(([box, html]) => `${box.width} x ${box.height}: ${html}`)"""
 
+# Fields that are cut off by what is around them, and arrows that don't stand beside their word.
+ASKEW = """() => {
+    const middle = box => box.y + box.height / 2;
+    const written = element => {
+        const range = document.createRange();
+        range.selectNodeContents(element);
+        return range.getBoundingClientRect();
+    };
+    const seen = selector => [...document.querySelectorAll(selector)].filter(element => element.offsetParent);
+    const cut = seen("input[type=number]").filter(({parentElement: around, offsetHeight}) =>
+        getComputedStyle(around).overflow === "hidden" && offsetHeight > around.clientHeight + 1);
+    const off = seen(".label-wrap").filter(({children: [word, arrow]}) =>
+        Math.abs(middle(written(word)) - middle(arrow.getBoundingClientRect())) > 2);
+    return [...cut, ...off].map(element => element.outerHTML.slice(0, 80));
+}"""
+
 # Waits until everything that moves for a while has come to rest.
 MOVED = """() => Promise.allSettled(document.getAnimations()
     .filter(each => Number.isFinite(each.effect.getComputedTiming().endTime)).map(each => each.finished))"""
@@ -508,6 +524,7 @@ def test_fingers_reach_everything(open_page, address):
         frames(page)
         assert page.evaluate(BEYOND, width) == []
         assert page.evaluate(SMALL) == []
+        assert page.evaluate(ASKEW) == []
         generate = page.locator("#sw-generate").bounding_box()
         assert width < 800 or generate["y"] + generate["height"] < height  # a tablet needn't scroll for it
 
