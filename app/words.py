@@ -18,7 +18,7 @@ def announcement(plan: Plan) -> str:
 def progress(share: float, now: range, number: int) -> str:
     """Of several pictures: which of them (counted from 0) are being made, and how much of all is done."""
     which = f"Result {now.start + 1}" if len(now) == 1 else f"Results {now.start + 1} to {now.stop}"
-    return f"{which} of {number}, {share:.0%} done"
+    return f"{which} of {number}, {100 * share:.0f} % done"
 
 
 def results(number: int) -> str:

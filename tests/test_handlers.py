@@ -108,7 +108,7 @@ def test_a_map_in_another_palette_is_carried_over_and_losses_are_told(desk):
 def test_several_pictures_each_have_their_seed_and_their_file(desk):
     updates = list(desk.generate(painted(), FOUR, "me"))
     assert [cell.picture.shape for cell in updates[2].cells] == [(32, 40, 3)] * 4
-    assert "Results 1 to 4 of 4, 33% done" in updates[1].status.text
+    assert "Results 1 to 4 of 4, 33 % done" in updates[1].status.text
     last = updates[-1]
     assert "4 results in" in last.status.text
     assert [entry.seed for entry in last.entries] == [7, 8, 9, 10]
@@ -126,7 +126,7 @@ def test_what_is_finished_before_a_stop_is_saved_and_told(desk, monkeypatch):
         texts.append(update.status.text)
         if len(update.entries) == 2:
             desk.cancel("me")
-    assert "Result 2 of 4, 42% done" in texts[5]
+    assert "Result 2 of 4, 42 % done" in texts[5]
     assert texts[-1] == "Stopped. The map is as you left it. 2 results were finished and are saved."
     assert [read_request(entry.path)["sampling"]["seeds"] for entry in update.entries] == [[7], [8]]
 
