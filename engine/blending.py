@@ -24,8 +24,9 @@ from engine.types import BlendName, Photo, Region
 Colour: TypeAlias = Callable[[Box], Values]  # what is added to a picture's colours, box by box
 
 FEATHER_SHARE = 1 / 64  # of the photo's short side
-LASTING = 20.0  # of 255: a difference in colour up to here is the picture's cast; what is above it is another thing
-REACH = 4  # feathers over which a cast is pulled to the photo's; what is above it, over one
+CAST, ANOTHER = 20.0, 60.0  # of 255: a difference in colour up to the one is the picture's cast, from the other on its
+# being of another thing: to pull a wall towards the sky that was there would only make it pale
+REACH = 4  # feathers over which a cast is pulled to the photo's; any other difference, over one
 LEAST_REACH = 8  # pixels
 WIDE = 8  # pixels: a mean over more is taken at a smaller size
 LARGE = 2**23  # pixels: of more a membrane is solved at a smaller size
@@ -98,10 +99,16 @@ def correction(
     def matched(box: Box) -> Values:
         if depth[box].min() >= far + 1:  # there nothing is left of it
             return np.zeros((1, 1, 3), np.float32)
-        lasting = cast(box).clip(-LASTING, LASTING)
+        lasting = of_cast(cast(box))
         return lasting * faded(depth[box], far) + (pull(box) - lasting) * faded(depth[box], near)
 
     return matched
+
+
+def of_cast(difference: Values) -> Values:
+    """(H, W, 3): what of a difference in colour is a cast: all of a small one, nothing of a large one."""
+    size = np.abs(difference).max(2, keepdims=True)
+    return difference * ((ANOTHER - size) / (ANOTHER - CAST)).clip(0, 1)
 
 
 def rim(region: Region) -> Region:

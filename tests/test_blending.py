@@ -227,6 +227,13 @@ def test_a_cast_vanishes_at_the_edge_and_stays_deep_inside():
     assert np.abs(np.diff(off[100, :, 0])).max() <= 3  # nowhere in between is there a step
 
 
+def test_another_thing_keeps_its_colour_and_is_not_pulled_to_what_was_there():
+    photo = np.full((200, 240, 3), 240, np.uint8)
+    region = ellipse(200, 240, 0.4)
+    laid = blended(photo, np.full_like(photo, 110), region, 3, "matched", 0)
+    assert (laid[depths(region) > 5] == 110).all()
+
+
 def photographs(shared) -> list:
     scenes = sorted((shared / "data" / "scenes" / "val" / "images").iterdir())[::33]
     return scenes + sorted((shared / "data" / "facades" / "val" / "images").iterdir())[:1]
