@@ -124,7 +124,7 @@ def test_an_opened_photo_is_one_step_and_undo_closes_it(desk):
     painted = d.labels
     d.turn("a" * 32, BLUE, labels={**area(filled("sea", (0, 100, 0, SIDE))), "palette": "ade20k"})
     assert d.version == "a" * 32
-    d.told_region("Region: what you painted, 20 % of the photo")
+    d.told_region("Region: what you painted, 21 % of the photo")
     assert (d.labels[:100] == INDEX["sea"]).all()
     d.press("Control+z")
     assert d.version == ""
@@ -132,7 +132,7 @@ def test_an_opened_photo_is_one_step_and_undo_closes_it(desk):
     d.page.wait_for_function("document.querySelector('.sw-region').textContent === ''")
     d.press("Control+Shift+Z")
     assert d.version == "a" * 32
-    d.told_region("Region: what you painted, 20 % of the photo")
+    d.told_region("Region: what you painted, 21 % of the photo")
     np.testing.assert_allclose(d.colour(256, 300), veiled(BLUE), atol=3)
     assert [each["version"] for each in d.heard("photo-version")] == ["", "a" * 32]
 
