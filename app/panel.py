@@ -95,8 +95,8 @@ class EditSettings:
         )
         with gr.Row(elem_classes="sw-numbers"):
             self.growth, self.feather = (
-                gr.Number(None, label=label, placeholder="auto", precision=0, elem_id=name, min_width=110)
-                for label, name in (("Grow, px", "sw-grow"), ("Soft edge, px", "sw-soft"))
+                gr.Number(None, label=label, placeholder="auto", precision=0, elem_id=name, min_width=width)
+                for label, name, width in (("Grow, px", "sw-grow", 135), ("Soft edge, px", "sw-soft", 160))
             )
 
     def advanced(self) -> None:

@@ -340,6 +340,18 @@ def test_the_map_of_a_photo_is_found_at_the_press_of_a_button(desk, camera):
     until(desk, lambda: (painted(desk) == ADE.unlabelled).all())
 
 
+INSIDE = """field => {
+    const [box, input] = [field, field.querySelector("input")].map((each) => each.getBoundingClientRect());
+    return box.left <= input.left && input.right <= box.right;
+}"""
+
+
+@pytest.mark.parametrize("field", ["sw-grow", "sw-soft"])
+def test_the_numbers_of_an_edit_s_edge_are_whole(desk, camera, field):
+    opened(desk, camera)
+    assert desk.locator(f"#{field}").evaluate(INSIDE)
+
+
 def test_the_photo_s_side_is_reached_by_keys_and_every_button_has_a_name(desk, camera):
     opened(desk, camera)
     quality(desk, "Draft")
